@@ -1,0 +1,1 @@
+"""Treadle: train PyTorch models the Keras way."""
