@@ -12,6 +12,7 @@ from treadle._core._errors import (
     unknown_name,
 )
 from treadle._core._facade import publish
+from treadle._core._logits import recall_logits, remember_logits
 from treadle._core._names import clear_session, snake_case, unique_name
 from treadle._core._precision import (
     DTypePolicy,
@@ -78,8 +79,10 @@ __all__ = [
     "nearest",
     "publish",
     "random_state",
+    "recall_logits",
     "register_keras_serializable",
     "reject_unknown",
+    "remember_logits",
     "serialize",
     "set_dtype_policy",
     "set_epsilon",
