@@ -1,0 +1,41 @@
+"""What every test and every documentation example gets: one thread, a seed, a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+# Before any import of torch, Keras or matplotlib: each reads its variable only once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    """Start every test from the same random state, whatever ran before it in the process."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    core = sys.modules.get("treadle._core")
+    if core is not None:
+        core.clear_session()
+        core.random_state.load_state_dict({"seed": None, "draws": {}})
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let documentation examples write files without leaving any in the repository."""
+    if isinstance(request.node, pytest.DoctestItem):
+        monkeypatch.chdir(tmp_path)
