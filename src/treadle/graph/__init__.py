@@ -1,0 +1,34 @@
+"""Symbolic tensors that record plain torch calls, and the programs made of what they recorded."""
+
+from treadle._core import publish
+from treadle.graph._modules import RecordsItself, inference_mode_of, unwatch_modules, watch_modules
+from treadle.graph._probe import real_tensors
+from treadle.graph._program import Program, replay_symbolically
+from treadle.graph._symbolic import (
+    Node,
+    Symbolic,
+    SymbolicTensor,
+    has_symbolic,
+    make_input,
+    map_leaves,
+    record,
+)
+
+__all__ = [
+    "Node",
+    "Program",
+    "RecordsItself",
+    "Symbolic",
+    "SymbolicTensor",
+    "has_symbolic",
+    "inference_mode_of",
+    "make_input",
+    "map_leaves",
+    "real_tensors",
+    "record",
+    "replay_symbolically",
+    "unwatch_modules",
+    "watch_modules",
+]
+
+publish(globals())

@@ -1,0 +1,326 @@
+"""What happens around a layer's `call` when it is not a plain module call, and what layers collect from calls.
+
+`call_layer` is the whole of it, top to bottom: record if symbolic, convert, build, decide the mode, run, clean up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from treadle import _core, graph
+from treadle.layers._context import CallRecord, context
+
+if TYPE_CHECKING:
+    from treadle.layers._layer import Layer
+
+
+def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call `layer` on real or symbolic tensors, building it if this is its first call."""
+    if graph.has_symbolic(args, kwargs):
+        return record_layer(layer, args, kwargs)
+    args, kwargs = _converted(layer, args, kwargs)
+    if not layer.built:
+        build_from_call(layer, args, kwargs)
+    training = kwargs.pop("training", None)
+    if training is None:
+        training = context.training
+    if layer._takes_training:
+        kwargs["training"] = layer.training if training is None else training
+    elif training is not None and layer._foreign:
+        with foreign_mode(layer, training):
+            return _run(layer, args, kwargs, training)
+    return _run(layer, args, kwargs, training)
+
+
+def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+    before = context.training
+    outermost = context.record is None
+    if outermost:
+        context.record = CallRecord()
+    layer._record_number = context.record.number
+    context.training = training
+    try:
+        policy = layer.dtype_policy
+        if policy.compute_dtype == policy.variable_dtype:
+            outputs = layer._call_impl(*args, **kwargs)
+        else:
+            with torch.autocast(_device_type(args), _core.torch_dtype(policy.compute_dtype)):
+                outputs = layer._call_impl(*args, **kwargs)
+        if layer.activity_regularizer is not None:
+            add_activity_loss(layer, outputs)
+        return outputs
+    finally:
+        context.training = before
+        if outermost:
+            layer._last_record = context.record
+            context.record = None
+
+
+def _device_type(args: tuple[Any, ...]) -> str:
+    for leaf in _core.leaves(args):
+        if isinstance(leaf, torch.Tensor):
+            return leaf.device.type
+    return "cpu"
+
+
+def _converted(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments with arrays as tensors and floating inputs in the compute dtype."""
+    if (
+        len(args) == 1
+        and type(args[0]) is torch.Tensor
+        and not (kwargs and kwargs.keys() - {"training"})
+    ):
+        return (_cast(layer, args[0]),), dict(kwargs)
+
+    def convert(leaf: Any) -> Any:
+        if isinstance(leaf, np.ndarray):
+            leaf = torch.as_tensor(leaf)
+        return _cast(layer, leaf) if isinstance(leaf, torch.Tensor) else leaf
+
+    if args and _is_number_list(args[0]):
+        args = (torch.as_tensor(args[0]), *args[1:])
+    return graph.map_leaves(convert, args), graph.map_leaves(convert, dict(kwargs))
+
+
+def _is_number_list(value: Any) -> bool:
+    """Return whether `value` is nested lists of numbers, rather than a list of tensors."""
+    while isinstance(value, list) and value:
+        value = value[0]
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _cast(layer: Layer, tensor: torch.Tensor) -> torch.Tensor:
+    if not tensor.is_floating_point() or not layer.autocast:
+        return tensor
+    wanted = _core.torch_dtype(layer.dtype_policy.variable_dtype)
+    return (
+        tensor
+        if tensor.dtype in (wanted, _core.torch_dtype(layer.compute_dtype))
+        else tensor.to(wanted)
+    )
+
+
+# ---- building
+
+
+def build_from_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Build `layer` for these arguments; the first one's shape is what `build` gets."""
+    with graph.real_tensors():
+        if args or kwargs:
+            first = args[0] if args else next(iter(kwargs.values()))
+            build(layer, _shapes_of(first))
+    finish_building(layer)
+
+
+def build(layer: Layer, shape: Any) -> None:
+    """Call `layer.build` with an error that names the layer when it fails on the shape."""
+    try:
+        layer.build(shape)
+    except (IndexError, TypeError) as error:
+        raise _core.ShapeError(
+            _core.explain(
+                f"{type(layer).__name__} {layer.name!r} could not be built.",
+                expected="inputs of a shape that its build() understands",
+                got=f"shape {shape}: {error}",
+            )
+        ) from error
+
+
+def finish_building(layer: Layer) -> None:
+    """Mark `layer` as built; from now on plain calls go straight to torch."""
+    layer.built = True
+    plain_dtype = layer.dtype_policy.compute_dtype == layer.dtype_policy.variable_dtype
+    layer._plain = (
+        type(layer)._plain_call
+        and plain_dtype
+        and layer.activity_regularizer is None
+        and not layer._modules
+    )
+
+
+def _shapes_of(structure: Any) -> Any:
+    """Return `structure` with shapes (batch size None) for its tensors."""
+    return graph.map_leaves(
+        lambda leaf: (None, *leaf.shape[1:]) if isinstance(leaf, torch.Tensor) else None, structure
+    )
+
+
+def accept_input_shape(layer: Layer, kwargs: dict[str, Any]) -> None:
+    """Take Keras's `input_shape=` and `input_dim=` arguments, which a Sequential model reads."""
+    if "input_dim" in kwargs:
+        kwargs["input_shape"] = (kwargs.pop("input_dim"),)
+    if "input_shape" in kwargs:
+        layer._input_shape_argument = tuple(kwargs.pop("input_shape"))
+
+
+# ---- symbolic calls
+
+
+def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Record a call of `layer` in a graph; probes run in inference mode, and nothing they log stays."""
+    before = context.training, context.record
+    context.training, context.record = False, CallRecord()
+    try:
+        with graph.inference_mode_of(layer):
+            outputs = graph.record("module", layer, args, kwargs)
+    finally:
+        context.training, context.record = before
+    for leaf in _core.leaves(outputs):
+        if isinstance(leaf, graph.SymbolicTensor) and leaf.node is not None:
+            layer._nodes.append(leaf.node)
+            leaf.name = leaf.name or layer.name
+            break
+    return outputs
+
+
+def symbolic_side(layer: Layer, side: str) -> Any:
+    """Return the symbolic inputs ("args") or outputs of the layer's first recorded call."""
+    if not layer._nodes:
+        raise AttributeError(
+            _core.explain(
+                f"The layer {layer.name!r} has no symbolic input or output.",
+                expected="a layer that was called on an Input",
+                got="a layer that was not",
+                fix="call it on treadle.Input(...), or on a layer's output",
+            )
+        )
+    graph.watch_modules()
+    value = getattr(layer._nodes[0], side)
+    return value[0] if side == "args" and len(value) == 1 else value
+
+
+def output_shape(layer: Layer, *shapes: Any, **kwargs: Any) -> Any:
+    """Return the output's shape for input shapes, by recording a call on new inputs."""
+
+    def symbolic(shape: Any) -> Any:
+        if isinstance(shape, dict):
+            return {key: symbolic(part) for key, part in shape.items()}
+        if isinstance(shape, (list, tuple)) and any(
+            isinstance(part, (list, tuple)) for part in shape
+        ):
+            return [symbolic(part) for part in shape]
+        return graph.make_input(tuple(shape), _core.torch_dtype(layer.compute_dtype), "probe", None)
+
+    nodes = list(layer._nodes)
+    outputs = record_layer(layer, tuple(symbolic(shape) for shape in shapes), kwargs)
+    layer._nodes = nodes
+    return graph.map_leaves(lambda leaf: getattr(leaf, "shape", leaf), outputs)
+
+
+# ---- training mode of plain modules
+
+
+def adopt(layer: Layer, module: nn.Module) -> None:
+    """Remember a plain torch module below `layer`, whose mode must follow the calls."""
+    if not isinstance(module, graph.RecordsItself) and "_foreign" in layer.__dict__:
+        layer._foreign.append(module)
+
+
+@contextlib.contextmanager
+def foreign_mode(layer: Layer, training: bool) -> Iterator[None]:
+    """Give plain modules below `layer` the mode that the call decided, for the time of the call."""
+    changed = [part for part in layer._foreign if part.training != training]
+    modes = [(part, part.training) for module in changed for part in module.modules()]
+    for module in changed:
+        module.train(training)
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+# ---- collecting
+
+
+def collect_weights(layer: nn.Module, trainable: bool | None) -> list[Any]:
+    """Return parameters and persistent buffers in order of registration, each once.
+
+    Args:
+        layer: The module at the top.
+        trainable: Only parameters that are trained (True), only the other weights (False), or all (None).
+    """
+    found: dict[int, Any] = {}
+    for prefix, module in layer.named_modules():
+        path = prefix.replace(".", "/")
+        for name, parameter in module._parameters.items():
+            if parameter is not None and trainable in (None, parameter.requires_grad):
+                found.setdefault(id(parameter), _core.as_variable(parameter, f"{path}/{name}"))
+        if trainable is True or getattr(module, "_is_metric", False):
+            continue
+        for name, buffer in module._buffers.items():
+            if buffer is not None and name not in module._non_persistent_buffers_set:
+                found.setdefault(id(buffer), _core.as_variable(buffer, f"{path}/{name}"))
+    return list(found.values())
+
+
+def add_loss(layer: Layer, loss: Any) -> None:
+    """Put a scalar, or a list of them, among the losses of the running call."""
+    values = loss if isinstance(loss, (list, tuple)) else [loss]
+    record = context.record
+    number = record.number if record is not None else CallRecord().number
+    if layer._losses_number != number:
+        layer._losses, layer._losses_number = [], number
+    for value in values:
+        value = torch.as_tensor(value)
+        layer._losses.append(value if value.dim() == 0 else value.mean())
+        if record is not None:
+            record.losses.append(layer._losses[-1])
+
+
+def add_activity_loss(layer: Layer, outputs: Any) -> None:
+    """Add the activity regularizer's value for each output, per sample as Keras has it."""
+    for output in _core.leaves(outputs):
+        add_loss(layer, layer.activity_regularizer(output) / max(output.shape[0], 1))
+
+
+def add_metric(layer: Layer, value: Any, name: str, aggregation: str) -> None:
+    """Put a named scalar into the record of the running call."""
+    if context.record is None:
+        raise _core.StateError(
+            _core.explain(
+                "add_metric was called outside of a call.",
+                expected="a call inside a layer's call()",
+                got=f"add_metric(..., name={name!r})",
+                fix="use a treadle.metrics.Mean of your own here",
+            )
+        )
+    context.record.metrics.append((name, torch.as_tensor(value).detach(), aggregation))
+
+
+def collect_losses(layer: Layer) -> list[torch.Tensor]:
+    """Return the losses that the latest call of `layer` (or later calls of parts of it) added, and penalties."""
+    found: list[torch.Tensor] = []
+    for module in layer.modules():
+        if isinstance(module, graph.RecordsItself):
+            part: Any = module
+            if part._losses and part._losses_number >= layer._record_number:
+                found += part._losses
+    return found + [weight.regularizer(weight) for weight in regularized_weights(layer)]
+
+
+def regularized_weights(layer: nn.Module) -> list[Any]:
+    """Return the trainable weights that have a regularizer."""
+    return [
+        w
+        for w in layer.parameters()
+        if w.requires_grad and getattr(w, "regularizer", None) is not None
+    ]
+
+
+def deepcopy_layer(layer: Layer, memo: dict[int, Any]) -> Any:
+    """Copy a layer with its weights; the copy belongs to no graph yet."""
+    copied = type(layer).__new__(type(layer))
+    memo[id(layer)] = copied
+    for key, value in layer.__dict__.items():
+        copied.__dict__[key] = [] if key == "_nodes" else copy.deepcopy(value, memo)
+    return copied
