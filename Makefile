@@ -31,8 +31,8 @@ $(STAMP): pyproject.toml constraints.txt
 		"or newer; got `$(PYTHON) -V 2>&1`. Type: make PYTHON=/path/to/python3.11"; exit 1; } >&2
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "treadle needs Python's venv and ensurepip modules;" \
 		"$(PYTHON) lacks them. On Debian and Ubuntu: apt install python3-venv"; exit 1; } >&2
-	@echo "== set-up: $(VENV), from `$(PYTHON) -V`"
-	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "== set-up: $(VENV), from `$(PYTHON) -V`"; \
+		$(PYTHON) -m venv --clear $(VENV); }
 	@echo "== set-up: installing the versions of constraints.txt (some minutes the first time)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt hatchling editables
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt \

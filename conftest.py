@@ -19,6 +19,11 @@ import torch
 
 torch.set_num_threads(1)
 
+if os.environ.get("TREADLE_TEST_SHAPES") == "1":
+    import jaxtyping
+
+    jaxtyping.install_import_hook("treadle", "beartype.beartype")
+
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
