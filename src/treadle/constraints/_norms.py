@@ -97,7 +97,7 @@ class MaxNorm(Constraint):
     def __call__(self, w: torch.Tensor) -> torch.Tensor:
         w = torch.as_tensor(w)
         norms = _norms(w, self.axis)
-        return w * (norms.clamp(max=self.max_value) / (epsilon() + norms)).to(w.dtype)
+        return (w * (norms.clamp(max=self.max_value) / (epsilon() + norms))).to(w.dtype)
 
 
 @CONSTRAINTS.member("min_max_norm")
@@ -146,7 +146,7 @@ class MinMaxNorm(Constraint):
         w = torch.as_tensor(w)
         norms = _norms(w, self.axis)
         wanted = torch.lerp(norms, norms.clamp(self.min_value, self.max_value), self.rate)
-        return w * (wanted / (epsilon() + norms)).to(w.dtype)
+        return (w * (wanted / (epsilon() + norms))).to(w.dtype)
 
 
 @CONSTRAINTS.member("unit_norm")
@@ -172,10 +172,10 @@ class UnitNorm(Constraint):
 
     def __call__(self, w: torch.Tensor) -> torch.Tensor:
         w = torch.as_tensor(w)
-        return w * (1 / (epsilon() + _norms(w, self.axis))).to(w.dtype)
+        return (w / (epsilon() + _norms(w, self.axis))).to(w.dtype)
 
 
-@CONSTRAINTS.member("non_neg", "nonneg")
+@CONSTRAINTS.member("non_neg")
 class NonNeg(Constraint):
     """Negative values become zero.
 

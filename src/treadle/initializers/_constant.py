@@ -106,4 +106,4 @@ class Identity(Initializer):
                     got=f"shape {sizes}",
                 )
             )
-        return torch.eye(*sizes, dtype=torch_dtype(dtype)).mul_(self.gain)
+        return (torch.eye(*sizes) * self.gain).to(torch_dtype(dtype))

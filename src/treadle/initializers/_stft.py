@@ -46,7 +46,8 @@ class STFT(Initializer):
         side: `"real"` or `"imag"`.
         window: The name of a window, a pair (name, parameter) such as `("kaiser", 8.6)`, the
             window's values, or None for no window.
-        scaling: `"density"` (unit sum of squares), `"spectrum"` (unit sum) or None.
+        scaling: `"density"` (unit sum of squares), `"spectrum"` (unit sum of magnitudes) or
+            None; without a window nothing is scaled.
         periodic: Whether the window is periodic rather than symmetric.
 
     Raises:
@@ -109,9 +110,11 @@ class STFT(Initializer):
                     got=f"shape {tuple(window.shape)}",
                 )
             )
+        if self.window is None:
+            return window
         if self.scaling == "density":
             return window / window.square().sum().sqrt()
-        return window / window.sum() if self.scaling == "spectrum" else window
+        return window / window.abs().sum() if self.scaling == "spectrum" else window
 
     def _window(self, length: int) -> torch.Tensor:
         """Return the window's values, float64; those that a user gave keep their own length."""

@@ -95,6 +95,6 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, functools.partial) and not identifier.args:
         function, arguments = identifier.func, identifier.keywords
     name = getattr(function, "__name__", "")
-    if _FUNCTIONS.get(name) is function:
+    if name in _FUNCTIONS and _FUNCTIONS[name] is function:
         return TorchInitializer(name, arguments)
     return INITIALIZERS.get(identifier)
