@@ -179,6 +179,8 @@ def _belongs_in_init(node: ast.stmt, position: int) -> bool:
             return True
         case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List() | ast.Tuple()):
             return True
+        case ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.List()):
+            return True
         case ast.Expr(value=ast.Constant(value=str())):
             return position == 0
         case ast.Expr(value=ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name))):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib
 import inspect
 import pkgutil
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +18,9 @@ import pytest
 
 import treadle
 
+SOURCE = Path(treadle.__path__[0])
+# What every façade calls, and no user.
+INTERNAL = ("publish",)
 EXAMPLE = re.compile(r"^ *Examples?:\n(?:.*\n)*? *>>> ", re.MULTILINE)
 
 
@@ -42,14 +48,46 @@ def public_items(module: ModuleType) -> list[tuple[str, Any]]:
     return [(f"{module.__name__}.{name}", item) for name, item in items if is_ours(item)]
 
 
+@functools.cache
+def uses() -> set[tuple[str, str, str]]:
+    """Return (package of the file, module, name) for each name that a file takes from a module."""
+    found: set[tuple[str, str, str]] = set()
+    for path in SOURCE.rglob("*.py"):
+        package = ".".join(["treadle", *path.relative_to(SOURCE).parent.parts])
+        modules: dict[str, str] = {}
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    found.add((package, node.module, alias.name))
+                    modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                # Imports come before their uses: ast.walk goes from the top of a file downwards.
+                found.add((package, modules.get(node.value.id, ""), node.attr))
+    return found
+
+
+def used_by_rooms(module_name: str) -> set[str]:
+    """Return the names that files in other packages of treadle take from a module."""
+    return {
+        name
+        for package, module, name in uses()
+        if module == module_name and not f"{package}.".startswith(f"{module_name}.")
+    }
+
+
 def badly_listed(module: ModuleType) -> list[str]:
     """Return what is wrong with the `__all__` of a module."""
     listed = getattr(module, "__all__", None)
     if listed is None:
         return ["no __all__"]
     ours = [name for name, item in vars(module).items() if is_ours(item) and name[0] != "_"]
+    known = {*listed, *used_by_rooms(module.__name__), *INTERNAL}
     return [
-        *(f"{name} is public, but not listed" for name in ours if name not in listed),
+        *(
+            f"{name} is neither listed nor used by another room"
+            for name in ours
+            if name not in known
+        ),
         *(f"{name} is listed, but not there" for name in listed if not hasattr(module, name)),
         *(f"{name} is listed twice" for name in {*listed} if listed.count(name) > 1),
     ]
@@ -124,7 +162,7 @@ def test_planted_violations_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     planted.Private.__module__ = private.__name__
 
     assert badly_listed(planted) == [
-        "unlisted is public, but not listed",
+        "unlisted is neither listed nor used by another room",
         "absent is listed, but not there",
     ]
     planted.__all__.remove("absent")
