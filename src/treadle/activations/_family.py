@@ -1,4 +1,4 @@
-"""The table of activations, the functions that look names up in it, and how arrays become tensors."""
+"""The table of activations, how names are looked up in it, and how arrays become tensors."""
 
 from __future__ import annotations
 
