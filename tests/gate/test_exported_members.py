@@ -61,7 +61,7 @@ def uses() -> set[tuple[str, str, str]]:
                     found.add((package, node.module, alias.name))
                     modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                # Imports come before their uses: ast.walk goes from the top of a file downwards.
+                # ast.walk goes level by level: imports at the top of a file come before their uses.
                 found.add((package, modules.get(node.value.id, ""), node.attr))
     return found
 
