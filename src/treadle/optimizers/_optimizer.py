@@ -1,0 +1,614 @@
+"""`Optimizer`: Keras's constructor and methods on `torch.optim.Optimizer`, and the one way that an update goes.
+
+The hot path is `_apply`: match gradients with a plan, then parts (loss scale, accumulation, clipping, decay,
+formula, average, constraints), each of which runs fused or foreach kernels over whole lists.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any, overload
+
+import torch
+
+from treadle._core import (
+    DataError,
+    StateError,
+    StateVariable,
+    explain,
+    serialize,
+    snake_case,
+    unique_name,
+)
+from treadle.optimizers._accumulation import Accumulation
+from treadle.optimizers._averaging import MovingAverage
+from treadle.optimizers._clipping import make_clip
+from treadle.optimizers._extension import ExtensibleOptimizer
+from treadle.optimizers._options import (
+    check_positive,
+    check_range,
+    check_rate,
+    refuse_parameters,
+    refuse_unknown,
+)
+from treadle.optimizers._plan import (
+    Bucket,
+    Plan,
+    can_fuse,
+    check_lengths,
+    fit_gradient,
+    name_of,
+    refuse_no_gradients,
+    split_missing,
+    warn_missing,
+)
+from treadle.optimizers._scalars import LearningRate, make_counter
+from treadle.optimizers.schedules import LearningRateSchedule
+from treadle.optimizers.schedules import deserialize as deserialize_schedule
+
+Tensors = list[torch.Tensor]
+Rate = float | LearningRateSchedule | Callable[[], Any]
+
+_grad = attrgetter("grad")
+_MOST_PLANS = 32  # a model whose set of gradients changes at every step must not fill the memory
+
+
+class Optimizer(ExtensibleOptimizer):
+    """The base of all optimizers: a `torch.optim.Optimizer` that is made without parameters.
+
+    It is built on its variables by `build(variables)`, or by the first `apply(grads, variables)`. After that
+    torch's way works too: `zero_grad()`, `loss.backward()`, `step()`, `state_dict()`, hooks, torch's learning rate
+    schedulers and `GradScaler`. `iterations` counts updates.
+
+    A subclass overrides `build` (to make slots) and `update_step(gradient, variable, learning_rate)`.
+
+    Args:
+        learning_rate: A number >= 0, a `LearningRateSchedule`, or a callable without arguments.
+        weight_decay: Before each update, variables shrink by `learning_rate * weight_decay`; None goes without.
+        clipnorm: Upper limit of the L2 norm of each gradient.
+        clipvalue: Upper limit of the absolute value of each element.
+        global_clipnorm: Upper limit of the L2 norm of all gradients together. A NaN or infinite gradient would pass
+            any of the three limits; it raises a `DataError` instead (see `check_gradients`).
+        use_ema: Whether to keep an exponential moving average of the variables.
+        ema_momentum: How much of the average stays in one update, in [0, 1].
+        ema_overwrite_frequency: Updates between two overwritings of the variables by the average; None leaves it to
+            `finalize_variable_values`.
+        loss_scale_factor: `scale_loss` multiplies by it and `apply` divides by it.
+        gradient_accumulation_steps: Batches per update, at least 2; the update uses the mean of their gradients.
+        name: A name; by default the class's, numbered.
+        **kwargs: None is known; the error suggests the nearest argument.
+
+    Raises:
+        ValueError: for values out of range, and for more than one of the limits.
+        TypeError: for unknown arguments, and for parameters in place of the learning rate.
+
+    Example:
+        >>> import torch, treadle
+        >>> class Plain(treadle.optimizers.Optimizer):
+        ...     def update_step(self, gradient, variable, learning_rate):
+        ...         self.assign_sub(variable, learning_rate * gradient)
+        >>> w = treadle.Variable([1.0, 2.0])
+        >>> optimizer = Plain(learning_rate=0.5)
+        >>> optimizer.apply([torch.ones(2)], [w])
+        >>> w.numpy()
+        array([0.5, 1.5], dtype=float32)
+    """
+
+    _kernel_decays = (
+        False  # whether `_update` applies weight decay itself, where the bucket is fused
+    )
+
+    def __init__(
+        self,
+        learning_rate: Rate,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        owner = type(self).__name__
+        refuse_unknown(self, kwargs)
+        refuse_parameters(learning_rate, owner)
+        check_positive(owner, loss_scale_factor=loss_scale_factor)
+        if weight_decay is not None:
+            check_range(owner, 0.0, float("inf"), weight_decay=weight_decay)
+        self.name = name or unique_name(snake_case(owner))
+        self.weight_decay = weight_decay
+        self.loss_scale_factor = loss_scale_factor
+        self.built = False
+        self.check_gradients = True
+        self._schedule: Any = None
+        self._clip = make_clip(owner, clipnorm, clipvalue, global_clipnorm)
+        self._average = (
+            MovingAverage(owner, ema_momentum, ema_overwrite_frequency) if use_ema else None
+        )
+        steps = gradient_accumulation_steps
+        self._accumulation = None if steps is None else Accumulation(owner, steps)
+        self._variables: list[torch.Tensor] = []
+        self._own_variables: list[StateVariable] = []
+        self._undecayed: list[torch.Tensor] = []
+        self._undecayed_names: list[str] = []
+        self._plans: dict[tuple[int, ...], Plan] = {}
+        self._warned_missing = False
+        self._pending: dict[int, torch.Tensor] = {}  # variables with accumulated gradients
+        self._gradient_size: torch.Tensor | None = None  # on an accelerator, until someone looks
+        self._followed = 0.0  # the rate that was written last
+        self._iterations = make_counter(f"{self.name}/iteration")
+        super().__init__([{"params": []}], {"lr": 0.0, "weight_decay": weight_decay})
+        self.learning_rate = learning_rate
+
+    # Learning rate and count
+
+    @property
+    def iterations(self) -> StateVariable:
+        """The number of updates done, an integer scalar on the CPU."""
+        return self._iterations
+
+    @property
+    def learning_rate(self) -> LearningRate:
+        """The rate of the next update, a scalar on the CPU; assign a number or a schedule to change it."""
+        return LearningRate.make(self._rate(), f"{self.name}/learning_rate", self._set_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if isinstance(value, dict):
+            value = deserialize_schedule(value)
+        if isinstance(value, LearningRateSchedule) or (
+            callable(value) and not isinstance(value, torch.Tensor)
+        ):
+            self._schedule = value
+            value = self._rate()
+        else:
+            self._schedule = None
+        self._write_rate(check_rate(value, type(self).__name__))
+
+    def _set_rate(self, value: float) -> None:
+        if self._schedule is not None:
+            raise StateError(
+                explain(
+                    f"The learning rate of {self.name} follows a schedule.",
+                    expected="a number as learning rate, before it is assigned",
+                    got=type(self._schedule).__name__,
+                    fix="replace the schedule: optimizer.learning_rate = 0.001",
+                )
+            )
+        self._write_rate(check_rate(value, type(self).__name__))
+
+    def _write_rate(self, rate: float) -> None:
+        self._followed = rate
+        for group in self.param_groups:
+            group["lr"] = rate
+
+    def _rate(self) -> float:
+        """Return the rate of the next update of the first parameter group, without any wait."""
+        schedule = self._schedule
+        if schedule is None:
+            return self.param_groups[0]["lr"]
+        if isinstance(schedule, LearningRateSchedule):
+            return schedule.evaluate(self._iterations)
+        return float(schedule())
+
+    # Variables
+
+    def build(self, variables: Iterable[torch.Tensor]) -> None:
+        """Take `variables` in charge and make their slots; a second call with the same ones does nothing.
+
+        Args:
+            variables: Parameters, such as `model.trainable_variables` or `model.parameters()`.
+        """
+        variables = list(variables)
+        if self.built and list(map(id, variables)) == list(map(id, self._variables)):
+            return
+        if self.built:
+            raise StateError(
+                explain(
+                    f"{self.name} was already built on other variables.",
+                    expected=f"the same {len(self._variables)} variables",
+                    got=f"{len(variables)} variables",
+                    fix="make a new optimizer, or use add_param_group({'params': variables})",
+                )
+            )
+        if len(set(map(id, variables))) < len(variables):
+            raise ValueError(
+                explain(
+                    "A variable was given twice.",
+                    expected="each variable once",
+                    got=f"{len(variables)} variables, {len(set(map(id, variables)))} different ones",
+                    fix="share a layer by calling it twice; its variables are listed once",
+                )
+            )
+        group = self.param_groups.pop()
+        super().add_param_group({**group, "params": variables})
+        self._track(variables)
+        # An overridden `build` comes here first: the slots that it makes afterwards belong to no plan yet.
+        self._plans.clear()
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Take more variables in charge, with a learning rate ("lr") and weight decay of their own, as in torch."""
+        if not self.param_groups:  # torch's constructor
+            super().add_param_group(param_group)
+            return
+        unknown = set(param_group) - {"params", "lr", "weight_decay"}
+        if unknown or (self._schedule is not None and "lr" in param_group):
+            raise ValueError(
+                explain(
+                    "This parameter group cannot be added.",
+                    expected='the keys "params", "weight_decay" and, without a schedule, "lr"',
+                    got=", ".join(sorted(param_group)),
+                    fix="make a second optimizer for what differs otherwise",
+                )
+            )
+        group = {"lr": self.param_groups[0]["lr"], **param_group}
+        check_rate(group["lr"], type(self).__name__)
+        if not self.built:
+            self.param_groups.clear()
+        super().add_param_group(group)
+        self._track(self.param_groups[-1]["params"])
+        self._plans.clear()
+
+    def _track(self, variables: list[torch.Tensor]) -> None:
+        """Make the slots of new variables."""
+        self._variables.extend(variables)
+        self.built = True
+        parts = [part.slot for part in (self._average, self._accumulation) if part is not None]
+        for name in parts:
+            self.add_optimizer_variables(variables, name)
+        for variable in variables:
+            for name, value in self._new_slots(variable).items():
+                self.state[variable][name] = self._wrap_slot(value, variable, name)
+
+    def _new_slots(self, variable: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the initial slots of a variable; slots that look like it start at zero."""
+        return {
+            name: torch.zeros_like(variable.detach()) for names in self._layout for name in names
+        }
+
+    _layout: tuple[tuple[str, ...], ...] = ()
+
+    def _slot_order(self) -> list[tuple[str, ...]]:
+        order: list[tuple[str, ...]] = [("average",), ("gradient_accumulator",), *self._layout]
+        known = {name for names in order for name in names}
+        for variable in self._variables:
+            for name in self.state[variable]:
+                if name not in known:
+                    known.add(name)
+                    order.append((name,))
+        return order
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Sequence[torch.Tensor] | None = None,
+        var_names: Sequence[str] | None = None,
+    ) -> None:
+        """Leave variables out of weight decay; call it before the first update.
+
+        Args:
+            var_list: Variables to leave out.
+            var_names: Texts; a variable whose name or path contains one of them is left out.
+
+        Raises:
+            StateError: if the optimizer is built already.
+        """
+        if self.built:
+            raise StateError(
+                explain(
+                    f"{self.name} is built already: it is too late to exclude variables.",
+                    expected="exclude_from_weight_decay() before build() or the first update",
+                    got="a built optimizer",
+                    fix="call it right after the optimizer is made",
+                )
+            )
+        self._undecayed.extend(var_list or ())
+        self._undecayed_names.extend(var_names or ())
+
+    def _decays(self, variable: torch.Tensor) -> bool:
+        path = f"{getattr(variable, 'path', '')} {getattr(variable, '_name', '')}"
+        return not (
+            any(variable is other for other in self._undecayed)
+            or any(name in path for name in self._undecayed_names)
+        )
+
+    def finalize_variable_values(self, var_list: Iterable[torch.Tensor]) -> None:
+        """Overwrite variables with their moving averages, if `use_ema`; `fit` does it at its end.
+
+        Args:
+            var_list: Variables of this optimizer.
+        """
+        if self._average is None:
+            return
+        variables = list(var_list)
+        averages = [self.state[variable][MovingAverage.slot] for variable in variables]
+        with torch.no_grad():
+            torch._foreach_copy_(variables, averages)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Return the loss times `loss_scale_factor`; take gradients of this, `apply` undoes it."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this optimizer again, with the current learning rate."""
+        config = super().get_config()
+        config["name"] = self.name
+        if "learning_rate" in config:
+            fixed = self._schedule is None
+            config["learning_rate"] = self._rate() if fixed else serialize(self._schedule)
+        return config
+
+    # Updates
+
+    def apply(
+        self,
+        grads: Sequence[Any],
+        trainable_variables: Sequence[torch.Tensor] | None = None,
+        *,
+        weight: float = 1.0,
+    ) -> None:
+        """Do one update.
+
+        Args:
+            grads: A gradient per variable, of its shape; None leaves the variable as it is.
+            trainable_variables: The variables, all or some of those that the optimizer was built on; by default all.
+            weight: With `gradient_accumulation_steps`, how much this batch counts: its number of samples, if the
+                last batch may be smaller.
+
+        Raises:
+            ValueError: if lengths differ, a variable is unknown, or every gradient is None.
+            ShapeError: if a gradient has another shape than its variable.
+            DataError: if clipping meets a gradient that is not finite.
+        """
+        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
+            self._apply_with_hooks(grads, trainable_variables, weight)
+        else:
+            self._apply(grads, trainable_variables, weight)
+
+    def _apply_with_hooks(self, grads: Any, variables: Any, weight: float) -> None:
+        for hook in self._optimizer_step_pre_hooks.values():
+            hook(self, (grads, variables), {})
+        self._apply(grads, variables, weight)
+        for hook in self._optimizer_step_post_hooks.values():
+            hook(self, (grads, variables), {})
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, torch.Tensor]]) -> StateVariable:
+        """Do one update with pairs (gradient, variable), and return `iterations`."""
+        pairs = list(grads_and_vars)
+        self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
+        return self._iterations
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Do one update with the gradients in `parameter.grad`, torch's way.
+
+        Args:
+            closure: A function that computes the loss anew and calls `backward()`.
+
+        Returns:
+            What `closure` returned, or None.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._need_build()
+        self._apply(list(map(_grad, self._variables)), None, 1.0)
+        return loss
+
+    @torch.no_grad()
+    def _apply(self, grads: Sequence[Any], variables: Any, weight: float) -> None:
+        self._opt_called = True  # torch's learning rate schedulers look for it
+        plan, grads = self._match(grads, variables)
+        if plan is None:
+            return
+        if self.loss_scale_factor is not None:
+            grads = torch._foreach_div(grads, self.loss_scale_factor)
+        if self._accumulation is not None:
+            ready = self._accumulation.add(plan.slots[Accumulation.slot], grads, weight)
+            self._pending.update(plan.by_id)
+            if ready:
+                self.flush()
+            return
+        self._update_all(plan, grads)
+
+    @torch.no_grad()
+    def flush(self) -> None:
+        """Do the update that accumulated gradients wait for, if any: for the end of data that does not divide."""
+        if self._accumulation is None or not self._accumulation.pending:
+            return
+        plan = self._plan_for(list(self._pending.values()) or self._variables)
+        self._pending.clear()
+        self._update_all(plan, self._accumulation.mean(plan.slots[Accumulation.slot]))
+
+    def _update_all(self, plan: Plan, grads: Tensors) -> None:
+        """Clip, shrink, update, average, constrain: one update of the variables of a plan."""
+        if self._clip is not None:
+            grads, size = self._clip(grads)
+            self._watch(size)
+        if self._schedule is not None:
+            self._follow_schedule()
+        step = int(self._iterations) + 1
+        split = len(plan.buckets) > 1
+        for bucket in plan.buckets:
+            rate = bucket.group["lr"]
+            if not 0.0 <= rate < float("inf"):
+                check_rate(rate, type(self).__name__)
+            decay = bucket.group["weight_decay"] if bucket.decays else None
+            if decay and not (bucket.fused and self._kernel_decays):
+                torch._foreach_mul_(bucket.variables, 1.0 - rate * decay)
+            self._update(bucket, bucket.pick(grads) if split else grads, rate, step)
+        if self._average is not None:
+            self._average.update(plan.variables, plan.slots[MovingAverage.slot], step)
+        for variable in plan.constrained:
+            variable.copy_(variable.constraint(variable))  # type: ignore[attr-defined]
+        self._iterations.add_(1)
+
+    def _follow_schedule(self) -> None:
+        rate = self._rate()
+        for group in self.param_groups:
+            if group["lr"] != self._followed:
+                raise StateError(
+                    explain(
+                        f"Two schedules set the learning rate of {self.name}.",
+                        expected=f"{self._followed:g}, set by {type(self._schedule).__name__}",
+                        got=f"{group['lr']:g}, written into param_groups",
+                        fix="give the optimizer a number as learning_rate if a torch scheduler or a "
+                        "callback sets it",
+                    )
+                )
+            group["lr"] = rate
+        self._followed = rate
+
+    # Matching gradients with variables
+
+    def _match(self, grads: Sequence[Any], variables: Any) -> tuple[Plan | None, Sequence[Any]]:
+        """Return the plan for these variables, and gradients that its kernels can take."""
+        if variables is None:
+            self._need_build()
+            variables = self._variables
+        elif not self.built:
+            variables = list(variables)
+            self.build(variables)
+        check_lengths(grads, variables)
+        if len(grads) == 0:
+            return None, grads
+        plan = self._plans.get(tuple(map(id, variables)))
+        if plan is not None and plan.fits(grads):
+            return plan, grads
+        return self._fit(grads, variables)
+
+    def _fit(self, grads: Sequence[Any], variables: Any) -> tuple[Plan, list[torch.Tensor]]:
+        """Do what `_match` does for gradients that are missing, of another dtype or in another memory order."""
+        present, kept, missing = split_missing(grads, variables)
+        if not present:
+            refuse_no_gradients()
+        if missing and not self._warned_missing:
+            self._warned_missing = True
+            warn_missing(missing)
+        plan = self._plan_for(kept)
+        if not plan.fits(present):
+            present = [
+                fit_gradient(grad, variable, position)
+                for position, (grad, variable) in enumerate(zip(present, kept, strict=True))
+            ]
+        return plan, present
+
+    def _plan_for(self, variables: list[torch.Tensor]) -> Plan:
+        key = tuple(map(id, variables))
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            self._check_known(variables)
+            plan = self._plans[key] = self._make_plan(variables)
+        return plan
+
+    def _make_plan(self, variables: list[torch.Tensor]) -> Plan:
+        groups = {id(v): group for group in self.param_groups for v in group["params"]}
+        numbers = {id(group): number for number, group in enumerate(self.param_groups)}
+        members: dict[Hashable, list[int]] = {}
+        for position, variable in enumerate(variables):
+            key = (
+                numbers[id(groups[id(variable)])],
+                variable.device,
+                variable.dtype,
+                can_fuse(variable),
+                self._decays(variable),
+                self._kind(variable),
+            )
+            members.setdefault(key, []).append(position)
+        buckets = [
+            Bucket(
+                groups[id(variables[positions[0]])],
+                [variables[position] for position in positions],
+                positions,
+                self._slot_lists([variables[position] for position in positions]),
+                kind=key[5],
+                decays=key[4],
+                fused=key[3],
+            )
+            for key, positions in members.items()
+        ]
+        return Plan(variables, self._slot_lists(variables), buckets)
+
+    def _slot_lists(self, variables: list[torch.Tensor]) -> dict[str, Tensors]:
+        """Return each slot that all of these variables have, as a list."""
+        held = [self.state[variable] for variable in variables]
+        return {
+            name: [slots[name] for slots in held]
+            for name in held[0]
+            if all(name in h for h in held)
+        }
+
+    def _kind(self, variable: torch.Tensor) -> Hashable:
+        """Return what tells variables with different formulas apart."""
+        del variable
+        return None
+
+    def _check_known(self, variables: list[torch.Tensor]) -> None:
+        known = self._positions()
+        for position, variable in enumerate(variables):
+            if id(variable) not in known:
+                raise ValueError(
+                    explain(
+                        f"{self.name} does not know the variable {name_of(variable, position)}.",
+                        expected=f"some of the {len(known)} variables that it was built on",
+                        got="another variable",
+                        fix="make a new optimizer for a new model, or use "
+                        "add_param_group({'params': [variable]})",
+                    )
+                )
+
+    def _need_build(self) -> None:
+        if not self.built:
+            raise StateError(
+                explain(
+                    f"{self.name} does not know which variables to update.",
+                    expected="a built optimizer",
+                    got="an update before build()",
+                    fix="call optimizer.build(model.parameters()) once, or give the variables to apply()",
+                )
+            )
+
+    # Gradients that are not finite
+
+    def _watch(self, size: torch.Tensor) -> None:
+        """Look at the size of the gradients where that costs nothing; keep it on the device elsewhere."""
+        if size.device.type != "cpu":
+            self._gradient_size = (
+                size if self._gradient_size is None else self._gradient_size + size
+            )
+        elif self.check_gradients and not math.isfinite(float(size)):
+            self._refuse_not_finite()
+
+    def check_finite(self) -> None:
+        """Raise a `DataError` if clipping met a NaN or infinite gradient on an accelerator; waits for the device.
+
+        On the CPU `apply` raises at once. Call it when logs are read; `check_gradients = False` switches both off.
+        """
+        size, self._gradient_size = self._gradient_size, None
+        if self.check_gradients and size is not None and not math.isfinite(float(size)):
+            self._refuse_not_finite()
+
+    def _refuse_not_finite(self) -> None:
+        raise DataError(
+            explain(
+                f"{self.name} was given gradients that are not finite; clipping cannot mend them.",
+                expected="finite gradients",
+                got="NaN or infinity",
+                fix="look for NaN in the data and for a loss that overflows, lower the learning rate, or "
+                "skip such steps: treadle.mixed_precision.LossScaleOptimizer(optimizer); "
+                "optimizer.check_gradients = False lets them pass",
+            )
+        )
