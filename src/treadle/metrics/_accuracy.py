@@ -1,4 +1,4 @@
-"""Accuracies: functions that say where prediction and target agree, and the metrics that average them.
+"""Accuracies: functions that say where prediction and target agree, and the metrics of them.
 
 The metrics average booleans (no kernel is spent on a cast); the public functions return floats, as
 losses do.
@@ -17,7 +17,7 @@ from treadle.metrics._inputs import class_labels, pair, same_shape
 from treadle.metrics._reduction import MeanMetricWrapper
 
 
-def _as_float(matches: torch.Tensor, y_pred: torch.Tensor) -> torch.Tensor:
+def as_float(matches: torch.Tensor, y_pred: torch.Tensor) -> torch.Tensor:
     return matches.to(y_pred.dtype if y_pred.is_floating_point() else torch.get_default_dtype())
 
 
@@ -62,7 +62,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> torch.T
                 [0.]])
     """
     y_true, y_pred = pair(y_true, y_pred)
-    return _as_float(_binary(y_true, y_pred, threshold), y_pred)
+    return as_float(_binary(y_true, y_pred, threshold), y_pred)
 
 
 @FUNCTIONS.member()
@@ -85,7 +85,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> torch.Tensor:
         tensor([1., 0.])
     """
     y_true, y_pred = pair(y_true, y_pred)
-    return _as_float(_categorical(y_true, y_pred), y_pred)
+    return as_float(_categorical(y_true, y_pred), y_pred)
 
 
 @FUNCTIONS.member()
@@ -108,10 +108,10 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> torch.Tensor:
         tensor([1., 0.])
     """
     y_true, y_pred = pair(y_true, y_pred)
-    return _as_float(_sparse(y_true, y_pred), y_pred)
+    return as_float(_sparse(y_true, y_pred), y_pred)
 
 
-class _AccuracyMetric(MeanMetricWrapper):
+class AccuracyMetric(MeanMetricWrapper):
     """What accuracies share: no casts, for nothing is computed but comparisons."""
 
     def _prepare(
@@ -121,7 +121,7 @@ class _AccuracyMetric(MeanMetricWrapper):
 
 
 @metric()
-class Accuracy(_AccuracyMetric):
+class Accuracy(AccuracyMetric):
     """How often the prediction equals the target exactly.
 
     Args:
@@ -139,7 +139,7 @@ class Accuracy(_AccuracyMetric):
 
 
 @metric()
-class BinaryAccuracy(_AccuracyMetric):
+class BinaryAccuracy(AccuracyMetric):
     """How often `y_pred > threshold` agrees with binary labels.
 
     Args:
@@ -188,7 +188,7 @@ class BinaryAccuracy(_AccuracyMetric):
 
 
 @metric()
-class CategoricalAccuracy(_AccuracyMetric):
+class CategoricalAccuracy(AccuracyMetric):
     """How often the largest score is that of the class that a one-hot target marks.
 
     Args:
@@ -207,7 +207,7 @@ class CategoricalAccuracy(_AccuracyMetric):
 
 
 @metric()
-class SparseCategoricalAccuracy(_AccuracyMetric):
+class SparseCategoricalAccuracy(AccuracyMetric):
     """How often the largest score is that of the labelled class.
 
     Args:

@@ -35,7 +35,7 @@ _AGGREGATIONS = ("sum", "mean", "max", "min")
 
 
 def _guarded_update(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `update_state` without autograd, with a `mask` keyword, and with the metric as its value."""
+    """Return `update_state` without autograd, with a `mask` keyword, returning the metric."""
     parameters = list(inspect.signature(function).parameters)
     takes_mask = "mask" in parameters
     position = parameters.index("sample_weight") - 1 if "sample_weight" in parameters else None
@@ -234,7 +234,7 @@ class Metric(Recorded, VariableOwner):
     def stateless_update_state(
         self, metric_variables: Sequence[torch.Tensor], *args: Any, **kwargs: Any
     ) -> list[torch.Tensor]:
-        """Return what `metric_variables` become after an update; the metric itself stays as it is."""
+        """Return what `metric_variables` become after an update; the metric stays as it is."""
         return self._with_state(metric_variables, lambda: self.update_state(*args, **kwargs))[1]
 
     def stateless_result(self, metric_variables: Sequence[torch.Tensor]) -> Any:
@@ -283,7 +283,7 @@ class Metric(Recorded, VariableOwner):
         return f"<{type(self).__name__} name={self.name}>"
 
     def _detached(self, value: Any) -> Any:
-        """Return a leaf of a result as a tensor of its own, floating values in the metric's dtype."""
+        """Return a leaf of a result as a tensor of its own, floats in the metric's dtype."""
         if not isinstance(value, torch.Tensor):
             if value is None or isinstance(value, str):
                 return value
@@ -296,7 +296,7 @@ class Metric(Recorded, VariableOwner):
         for variable in self._buffers.values():
             if variable is not None and variable.device != values.device:
                 self.to(values.device)
-            return
+                return
 
     def _first_update(self) -> bool:
         """Return whether this update should look at the values; true once at most."""
@@ -306,7 +306,7 @@ class Metric(Recorded, VariableOwner):
         return self.check_values
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
-        """Move the state as torch does, but keep its dtype: `.half()` on a model must not round sums."""
+        """Move the state as torch does, but keep its dtype: `.half()` must not round sums."""
 
         def move(value: torch.Tensor) -> torch.Tensor:
             try:

@@ -80,7 +80,7 @@ def check_class_labels(
                 f"{owner}: a class label is out of range.",
                 expected=f"labels in [0, {classes}), one for each of the {classes} scores",
                 got=f"labels from {lowest:g} to {highest:g}",
-                fix="widen the output, shift the labels to begin at 0, or give unlabelled samples the weight 0",
+                fix="widen the output, let labels begin at 0, or give unlabelled samples weight 0",
             )
         )
 

@@ -19,7 +19,7 @@ FUNCTIONS = Family("metric function", "treadle.metrics")
 
 
 def metric(*aliases: str) -> Callable[[T], T]:
-    """Return a decorator that enters a class under its name, the name in snake case, and `aliases`."""
+    """Return a decorator that enters a class by its name, that in snake case, and `aliases`."""
 
     def enter(cls: T) -> T:
         return FAMILY.member(snake_case(cls.__name__), *aliases)(cls)

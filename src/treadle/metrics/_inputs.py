@@ -52,7 +52,7 @@ def pair(y_true: Any, y_pred: Any) -> tuple[torch.Tensor, torch.Tensor]:
 def same_shape(
     y_true: torch.Tensor, y_pred: torch.Tensor, owner: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return both with one shape (batch, ...), rank >= 2; only a trailing axis of 1 may be missing on a side."""
+    """Return both with one shape of rank >= 2; only a trailing axis of 1 may be missing."""
     if y_true.shape != y_pred.shape:
         if y_true.dim() == y_pred.dim() - 1 and y_pred.shape[-1] == 1:
             y_true = y_true.unsqueeze(-1)
@@ -74,7 +74,7 @@ def same_shape(
 
 
 def class_labels(y_true: torch.Tensor, y_pred: torch.Tensor, owner: str) -> torch.Tensor:
-    """Return labels of the shape of `y_pred` without its last axis; a trailing axis of 1 is dropped."""
+    """Return labels of the shape of `y_pred` without its last axis."""
     if y_true.dim() == y_pred.dim() and y_true.shape[-1] == 1:
         y_true = y_true.squeeze(-1)
     if y_true.shape != y_pred.shape[:-1]:
@@ -82,8 +82,8 @@ def class_labels(y_true: torch.Tensor, y_pred: torch.Tensor, owner: str) -> torc
             explain(
                 f"{owner}: class labels do not fit the predictions.",
                 expected=f"labels of shape {tuple(y_pred.shape[:-1])}, one per row of scores",
-                got=f"labels of shape {tuple(y_true.shape)} for predictions of shape {tuple(y_pred.shape)}",
-                fix="for one-hot targets use the Categorical... metric instead of the Sparse... one",
+                got=f"labels of shape {tuple(y_true.shape)}, predictions {tuple(y_pred.shape)}",
+                fix="for one-hot targets use the Categorical... metric, not the Sparse... one",
             )
         )
     return y_true
@@ -103,7 +103,7 @@ def align_weights(weights: Any, like: torch.Tensor, owner: str) -> torch.Tensor:
         raise ShapeError(
             explain(
                 f"{owner}: `sample_weight` does not fit the values.",
-                expected=f"one weight per sample, or a shape that begins as {tuple(like.shape)} does",
+                expected=f"one weight per sample, or a shape like {tuple(like.shape)}",
                 got=f"shape {tuple(weights.shape)}",
                 fix="give weights of shape (batch,)",
             )

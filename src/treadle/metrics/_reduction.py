@@ -22,7 +22,7 @@ from treadle.metrics._inputs import align_weights, as_tensor, class_labels, pair
 def weigh(
     values: torch.Tensor, weights: torch.Tensor, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return `values * weights`, 0 wherever the weight is 0, and the weights with the rank of the values."""
+    """Return `values * weights`, 0 where the weight is 0, and the weights in that rank."""
     missing = values.dim() - weights.dim()
     if missing:
         weights = weights.reshape(weights.shape + (1,) * missing)
@@ -106,7 +106,7 @@ class Mean(Metric):
         self._add(values, sample_weight)
 
     def _add(self, values: torch.Tensor, weights: torch.Tensor | None) -> None:
-        """Add (batch, ...) values; both sums count samples, so that further axes are averaged over."""
+        """Add (batch, ...) values; both sums count samples, so further axes are averaged."""
         total, count = self._buffers["total"], self._buffers["count"]
         if total.device != values.device:
             self._follow(values)

@@ -1,4 +1,4 @@
-"""`as_metric`: what an entry of `compile(metrics=[...])` means, given the shapes of targets and outputs."""
+"""`as_metric`: what an entry of `compile(metrics=[...])` means, given targets and outputs."""
 
 from __future__ import annotations
 
