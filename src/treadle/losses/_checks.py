@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from treadle._core import DataError, TreadleWarning, explain, recall_logits
 from treadle.losses._inputs import to_tensor
 
-_OPT_OUT = "set `checks = False` on the loss if this is meant"
+OPT_OUT = "set `checks = False` on the loss if this is meant"
 _SLACK = 1e-3  # rounding of short dtypes
 
 
@@ -19,7 +20,7 @@ def readable(value: Any) -> bool:
     """Return whether the numbers of `value` are there: not so on the meta device, or inside vmap."""
     if not isinstance(value, Tensor):
         return True
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(value)
+    wrapped = is_functorch_wrapped_tensor(value)
     return not (wrapped or value.is_meta or hasattr(value, "fake_mode"))
 
 
@@ -36,7 +37,7 @@ def _reject(what: str, expected: str, bad: Tensor, values: Tensor, fix: str) -> 
     if bool(bad.any()):
         first = values[bad].flatten()[0].item()
         raise DataError(
-            explain(what, expected=expected, got=f"{first:.6g}", fix=f"{fix}; {_OPT_OUT}")
+            explain(what, expected=expected, got=f"{first:.6g}", fix=f"{fix}; {OPT_OUT}")
         )
 
 
@@ -105,13 +106,10 @@ def check_range(values: Tensor, what: str, fix: str, low: float = 0.0, high: flo
     )
 
 
-def check_probabilities(y_pred: Tensor) -> None:
+def check_probabilities(y_pred: Tensor, fix: str = "") -> None:
     """Refuse outputs outside [0, 1] where probabilities are expected."""
-    check_range(
-        y_pred,
-        "outputs, read as probabilities,",
-        "for logits say from_logits=True, or end the model in softmax or sigmoid",
-    )
+    default = "for logits say from_logits=True, or end the model in softmax or sigmoid"
+    check_range(y_pred, "outputs, read as probabilities,", fix or default)
 
 
 def check_one_hot(y_true: Tensor, axis: int) -> None:
@@ -135,7 +133,7 @@ def check_classes(y_pred: Tensor, axis: int) -> None:
                 "A crossentropy over one class is always 0, so nothing is learned.",
                 expected="an output with a class axis of size 2 or more",
                 got=f"shape {tuple(y_pred.shape)}",
-                fix=f"use BinaryCrossentropy and one unit with sigmoid; {_OPT_OUT}",
+                fix=f"use BinaryCrossentropy and one unit with sigmoid; {OPT_OUT}",
             )
         )
 
@@ -157,5 +155,5 @@ def check_not_softmax(y_pred: Tensor, activation: str, axis: int) -> None:
 
 def warn(what: str, *, expected: str, got: str, fix: str) -> None:
     """Give a TreadleWarning in the form of the errors."""
-    message = explain(what, expected=expected, got=got, fix=f"{fix}; {_OPT_OUT}")
+    message = explain(what, expected=expected, got=got, fix=f"{fix}; {OPT_OUT}")
     warnings.warn(message, TreadleWarning, stacklevel=5)

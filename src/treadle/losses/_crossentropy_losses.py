@@ -58,6 +58,18 @@ def check_binary(y_true: Tensor, y_pred: Tensor, mask: Tensor | None, from_logit
         checks.check_probabilities(checks.visible(y_pred, mask))
 
 
+def hide_labels(y_true: Any, mask: Any, ignore_class: int | None) -> tuple[Any, Any]:
+    """Return labels with 0 where masked, and the mask with the labels to ignore left out."""
+    if mask is not None:
+        # Padding may hold any label; it must not reach the look-up.
+        mask = align(to_tensor(mask).to(y_true.device, torch.bool), y_true, "mask")
+        y_true = torch.where(mask, y_true, torch.zeros_like(y_true))
+    if ignore_class is not None:
+        valid = y_true != ignore_class
+        mask = valid if mask is None else mask & valid
+    return y_true, mask
+
+
 @FAMILY.member()
 class BinaryCrossentropy(FunctionLoss):
     """The crossentropy of independent yes/no targets.
@@ -110,7 +122,7 @@ class BinaryCrossentropy(FunctionLoss):
     def _fused(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
         logits = y_pred if self.from_logits else recall_logits(y_pred, "sigmoid")
         if logits is None or y_true.shape != logits.shape or self.label_smoothing:
-            return None
+            return super()._fused(y_true, y_pred)
         dtype = self._fused_dtype(logits)
         return F.binary_cross_entropy_with_logits(logits.to(dtype), y_true.to(dtype))
 
@@ -174,7 +186,7 @@ class CategoricalCrossentropy(FunctionLoss):
             or y_true.shape != logits.shape
             or self.axis not in (-1, 1)
         ):
-            return None
+            return super()._fused(y_true, y_pred)
         dtype = self._fused_dtype(logits)
         return F.cross_entropy(
             logits.to(dtype), y_true.to(dtype), label_smoothing=self.label_smoothing
@@ -234,13 +246,15 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         logits = y_pred if self.from_logits else recall_logits(y_pred, "softmax")
         if (
             logits is None
-            or logits.dim() != 2
-            or self.axis not in (-1, 1)
+            or logits.dim() < 2
+            or self.axis not in (-1, logits.dim() - 1)
             or self.ignore_class is not None
         ):
             return None
-        if y_true.shape != logits.shape[:1]:
+        if y_true.shape != logits.shape[:-1]:
             y_true = class_labels(y_true, logits, -1)
+        if logits.dim() > 2:
+            logits, y_true = logits.flatten(0, -2), y_true.flatten()
         try:
             return F.cross_entropy(
                 logits.to(self._fused_dtype(logits)), y_true.long(), ignore_index=_NO_CLASS
@@ -249,14 +263,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
             raise out_of_range(logits.shape[1], error) from None
 
     def _hide(self, y_true: Any, mask: Any) -> tuple[Any, Any]:
-        if mask is not None:
-            # Padding may hold any label; it must not reach the look-up.
-            mask = align(to_tensor(mask).to(y_true.device, torch.bool), y_true, "mask")
-            y_true = torch.where(mask, y_true, torch.zeros_like(y_true))
-        if self.ignore_class is not None:
-            valid = y_true != self.ignore_class
-            mask = valid if mask is None else mask & valid
-        return y_true, mask
+        return hide_labels(y_true, mask, self.ignore_class)
 
     def _check_values(self, y_true: Tensor, y_pred: Tensor, mask: Tensor | None) -> None:
         check_axis(y_pred, self.axis)

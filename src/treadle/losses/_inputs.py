@@ -41,7 +41,10 @@ def to_tensor(value: Any) -> Tensor:
                 fix="turn labels into numbers: integers from 0, or one-hot rows",
             )
         )
-    return torch.from_numpy(np.array(array, order="C"))
+    tensor = torch.from_numpy(np.array(array, order="C"))
+    if isinstance(value, np.ndarray) or array.dtype != np.float64:
+        return tensor
+    return tensor.to(torch_dtype(None))  # Python's numbers say nothing about a dtype
 
 
 def convert(value: Any, dtype: torch.dtype | None, device: torch.device | None = None) -> Any:
@@ -74,6 +77,14 @@ def to_floating(y_pred: Any) -> Tensor:
 
 def pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     """Return targets and output as floating tensors of one shape, or raise a ShapeError."""
+    if (
+        type(y_true) is Tensor
+        and type(y_pred) is Tensor
+        and y_true.dtype is y_pred.dtype
+        and y_true.shape == y_pred.shape
+        and y_pred.is_floating_point()
+    ):
+        return y_true, y_pred
     y_pred = to_floating(y_pred)
     y_true, y_pred = same_rank(to_tensor(y_true).to(y_pred), y_pred)
     if y_true.shape != y_pred.shape:
@@ -111,7 +122,9 @@ def class_labels(y_true: Any, y_pred: Tensor, axis: int) -> Tensor:
             expected=f"class labels of shape {tuple(shape)} for an output of shape "
             f"{tuple(y_pred.shape)}",
             got=f"shape {tuple(labels.shape)}",
-            fix="use CategoricalCrossentropy for one-hot targets" if one_hot else "",
+            fix="pass y_true.argmax(-1), or use CategoricalCrossentropy for one-hot targets"
+            if one_hot
+            else "",
         )
     )
 

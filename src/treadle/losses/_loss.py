@@ -137,9 +137,9 @@ class Loss(Recorded):
 
     def _prepare(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """Return targets and outputs as tensors of one dtype, device and rank."""
-        y_pred = convert(y_pred, None)
-        dtype, device = self._dtype_for(y_pred), leaves(y_pred)[0].device
+        dtype = self._dtype_for(y_pred)
         y_pred = convert(y_pred, dtype)
+        device = leaves(y_pred)[0].device
         y_true = convert(y_true, None if self._takes_labels else dtype, device)
         if isinstance(y_true, Tensor) and isinstance(y_pred, Tensor) and not self._takes_labels:
             return same_rank(y_true, y_pred)

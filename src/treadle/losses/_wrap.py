@@ -25,7 +25,7 @@ _ELEMENTWISE = (
     nn.SmoothL1Loss,
     nn.SoftMarginLoss,
 )
-_ELEMENTWISE_FUNCTIONS = [
+_ELEMENTWISE_FUNCTIONS = (
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "huber_loss",
@@ -35,7 +35,7 @@ _ELEMENTWISE_FUNCTIONS = [
     "poisson_nll_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
-]
+)
 _CLASSIFIERS = (nn.CrossEntropyLoss, nn.NLLLoss)
 _CLASSIFIER_FUNCTIONS = ("cross_entropy", "nll_loss")
 
