@@ -146,7 +146,9 @@ class Loss(Recorded):
         return y_true, y_pred
 
     def _dtype_for(self, y_pred: Any) -> torch.dtype:
-        wide = self._keeps_float64 and any(leaf.dtype is torch.float64 for leaf in leaves(y_pred))
+        wide = self._keeps_float64 and any(
+            isinstance(leaf, Tensor) and leaf.dtype is torch.float64 for leaf in leaves(y_pred)
+        )
         return torch.float64 if wide else self._dtype
 
     def _hide(self, y_true: Any, mask: Any) -> tuple[Any, Any]:
