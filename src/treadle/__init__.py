@@ -1,1 +1,70 @@
 """Treadle: train PyTorch models the Keras way."""
+
+from treadle import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    data,
+    datasets,
+    display,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    saving,
+    training,
+    utils,
+)
+from treadle._core import DTypePolicy, TreadleError, TreadleWarning, Variable, publish
+from treadle.graph import SymbolicTensor
+from treadle.initializers import Initializer
+from treadle.layers import Input, Layer
+from treadle.losses import Loss
+from treadle.metrics import Metric
+from treadle.models import Model, Sequential
+from treadle.optimizers import Optimizer
+from treadle.regularizers import Regularizer
+from treadle.training import Loop
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "DTypePolicy",
+    "Initializer",
+    "Input",
+    "Layer",
+    "Loop",
+    "Loss",
+    "Metric",
+    "Model",
+    "Optimizer",
+    "Regularizer",
+    "Sequential",
+    "SymbolicTensor",
+    "TreadleError",
+    "TreadleWarning",
+    "Variable",
+    "activations",
+    "callbacks",
+    "config",
+    "constraints",
+    "data",
+    "datasets",
+    "display",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+    "saving",
+    "training",
+    "utils",
+]
+
+publish(globals())

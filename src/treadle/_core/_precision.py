@@ -91,10 +91,8 @@ settings = Settings()
 def standardize_dtype(dtype: Any) -> str:
     """Return the name of a dtype given as a name, a torch dtype, a NumPy dtype or a Python type.
 
-    Example:
-        >>> import treadle, torch
-        >>> treadle.backend.standardize_dtype(torch.bfloat16)
-        'bfloat16'
+    >>> standardize_dtype(torch.bfloat16)
+    'bfloat16'
     """
     if dtype is None:
         return settings.floatx

@@ -81,12 +81,19 @@ class _Assignable:
     def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
         if id(self) in memo:
             return memo[id(self)]
-        copied = _rebuild(type(self), self.detach().clone(), self.requires_grad, dict(self.__dict__))
+        copied = _rebuild(
+            type(self), self.detach().clone(), self.requires_grad, dict(self.__dict__)
+        )
         memo[id(self)] = copied
         return copied
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        return _rebuild, (type(self), self.detach().as_subclass(torch.Tensor), self.requires_grad, dict(self.__dict__))
+        return _rebuild, (
+            type(self),
+            self.detach().as_subclass(torch.Tensor),
+            self.requires_grad,
+            dict(self.__dict__),
+        )
 
 
 class Variable(_Assignable, nn.Parameter):

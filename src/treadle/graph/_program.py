@@ -181,12 +181,14 @@ def _compile(source: str, constants: dict[str, Any]) -> Callable[..., tuple[Any,
 
 
 def replay_symbolically(
-    program: Program, inputs: Sequence[Any], replacement: Callable[[nn.Module], nn.Module]
+    program: Program, inputs: Sequence[Any], replacement: Callable[[Any], Any]
 ) -> list[Any]:
-    """Return the outputs of `program` recorded anew from other `inputs`, each module replaced."""
+    """Return the outputs of `program` recorded anew from other `inputs`, each module and tensor replaced."""
     values: dict[int, Any] = {id(old): new for old, new in zip(program.inputs, inputs, strict=True)}
 
     def value(leaf: Any) -> Any:
+        if isinstance(leaf, torch.Tensor):
+            return replacement(leaf)
         return values[id(leaf)] if isinstance(leaf, Symbolic) else leaf
 
     for node in program.nodes:

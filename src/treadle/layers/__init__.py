@@ -1,12 +1,145 @@
 """Layers: torch modules that are built on their first call."""
 
 from treadle._core import publish
-from treadle.layers._call import call_layer, collect_weights, finish_building, regularized_weights
+from treadle.layers._activation_layers import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from treadle.layers._batch_normalization import BatchNormalization
+from treadle.layers._call import (
+    build_by_running,
+    call_layer,
+    collect_weights,
+    finish_building,
+    regularized_weights,
+)
+from treadle.layers._concatenation import Concatenate, concatenate
 from treadle.layers._context import CallRecord, context
+from treadle.layers._convolution import Conv1D, Conv2D, Conv3D
+from treadle.layers._convolution import Conv1D as Convolution1D
+from treadle.layers._convolution import Conv2D as Convolution2D
+from treadle.layers._convolution import Conv3D as Convolution3D
 from treadle.layers._dense import Dense
+from treadle.layers._dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from treadle.layers._global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
+from treadle.layers._global_pooling import GlobalAveragePooling1D as GlobalAvgPool1D
+from treadle.layers._global_pooling import GlobalAveragePooling2D as GlobalAvgPool2D
+from treadle.layers._global_pooling import GlobalAveragePooling3D as GlobalAvgPool3D
+from treadle.layers._global_pooling import GlobalMaxPooling1D as GlobalMaxPool1D
+from treadle.layers._global_pooling import GlobalMaxPooling2D as GlobalMaxPool2D
+from treadle.layers._global_pooling import GlobalMaxPooling3D as GlobalMaxPool3D
 from treadle.layers._input import Input, InputLayer
 from treadle.layers._layer import Layer
+from treadle.layers._merging import (
+    Add,
+    Average,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from treadle.layers._pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
+from treadle.layers._pooling import AveragePooling1D as AvgPool1D
+from treadle.layers._pooling import AveragePooling2D as AvgPool2D
+from treadle.layers._pooling import AveragePooling3D as AvgPool3D
+from treadle.layers._pooling import MaxPooling1D as MaxPool1D
+from treadle.layers._pooling import MaxPooling2D as MaxPool2D
+from treadle.layers._pooling import MaxPooling3D as MaxPool3D
+from treadle.layers._rescaling import Rescaling
+from treadle.layers._reshaping import Flatten, Permute, RepeatVector, Reshape
+from treadle.layers._transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
+from treadle.layers._transposed import Conv1DTranspose as Convolution1DTranspose
+from treadle.layers._transposed import Conv2DTranspose as Convolution2DTranspose
+from treadle.layers._transposed import Conv3DTranspose as Convolution3DTranspose
 
-__all__ = ["Dense", "Input", "InputLayer", "Layer"]
+__all__ = [
+    "Activation",
+    "Add",
+    "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "BatchNormalization",
+    "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
+    "Dense",
+    "Dropout",
+    "ELU",
+    "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "PReLU",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
 
 publish(globals())

@@ -200,20 +200,26 @@ def symbolic_side(layer: Layer, side: str) -> Any:
 
 def output_shape(layer: Layer, *shapes: Any, **kwargs: Any) -> Any:
     """Return the output's shape for input shapes, by recording a call on new inputs."""
+    outputs = build_by_running(layer, *shapes, **kwargs)
+    return graph.map_leaves(lambda leaf: getattr(leaf, "shape", leaf), outputs)
+
+
+def build_by_running(layer: Layer, *shapes: Any, **kwargs: Any) -> Any:
+    """Run `layer` on probes of these shapes, which builds what is inside, and return its symbolic outputs."""
 
     def symbolic(shape: Any) -> Any:
         if isinstance(shape, dict):
             return {key: symbolic(part) for key, part in shape.items()}
-        if isinstance(shape, (list, tuple)) and any(
-            isinstance(part, (list, tuple)) for part in shape
-        ):
+        if isinstance(shape, (list, tuple)) and any(isinstance(p, (list, tuple)) for p in shape):
             return [symbolic(part) for part in shape]
-        return graph.make_input(tuple(shape), _core.torch_dtype(layer.compute_dtype), "probe", None)
+        dtype = _core.torch_dtype(layer.compute_dtype)
+        return graph.make_input(tuple(shape), dtype, "probe", None)
 
     nodes = list(layer._nodes)
-    outputs = record_layer(layer, tuple(symbolic(shape) for shape in shapes), kwargs)
-    layer._nodes = nodes
-    return graph.map_leaves(lambda leaf: getattr(leaf, "shape", leaf), outputs)
+    try:
+        return record_layer(layer, tuple(symbolic(shape) for shape in shapes), kwargs)
+    finally:
+        layer._nodes = nodes
 
 
 # ---- training mode of plain modules
@@ -221,7 +227,10 @@ def output_shape(layer: Layer, *shapes: Any, **kwargs: Any) -> Any:
 
 def adopt(layer: Layer, module: nn.Module) -> None:
     """Remember a plain torch module below `layer`, whose mode must follow the calls."""
-    if not isinstance(module, graph.RecordsItself) and "_foreign" in layer.__dict__:
+    if (
+        not isinstance(module, (graph.RecordsItself, _core.VariableOwner))
+        and "_foreign" in layer.__dict__
+    ):
         layer._foreign.append(module)
 
 
@@ -255,7 +264,7 @@ def collect_weights(layer: nn.Module, trainable: bool | None) -> list[Any]:
         for name, parameter in module._parameters.items():
             if parameter is not None and trainable in (None, parameter.requires_grad):
                 found.setdefault(id(parameter), _core.as_variable(parameter, f"{path}/{name}"))
-        if trainable is True or getattr(module, "_is_metric", False):
+        if trainable is True:
             continue
         for name, buffer in module._buffers.items():
             if buffer is not None and name not in module._non_persistent_buffers_set:

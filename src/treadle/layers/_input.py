@@ -125,5 +125,5 @@ def Input(  # noqa: N802 - Keras's name
         Keras 3 API, `keras.Input`.
     """
     return InputLayer(
-        shape, batch_size, dtype, batch_shape, name or _core.unique_name("input")
+        shape, batch_size, dtype, batch_shape, name or _core.unique_name("input_layer")
     ).output

@@ -1,0 +1,10 @@
+"""Models: functional, sequential, subclassed, and made of a torch module."""
+
+from treadle._core import publish
+from treadle.models._model import Model
+from treadle.models._sequential import Sequential
+from treadle.models._torch_model import TorchModel
+
+__all__ = ["Model", "Sequential", "TorchModel"]
+
+publish(globals())

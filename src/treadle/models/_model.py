@@ -1,0 +1,225 @@
+"""`Model`: a layer that can be trained. With `inputs` and `outputs` it is the program between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from treadle import _core, graph, layers, training
+from treadle.models import _functional
+from treadle.models._summary import summarize
+
+
+class Model(training.Trainer, layers.Layer):
+    """A network with `compile`, `fit`, `evaluate` and `predict`; a torch module.
+
+    Either functional, `Model(inputs, outputs)` from symbolic tensors; or a subclass that makes its layers in
+    `__init__` and computes in `call(inputs, training=None)`.
+
+    Args:
+        inputs: A symbolic tensor from `Input`, or a list or dict of them.
+        outputs: What is computed from them: a symbolic tensor, or a list or dict of them.
+        name: The model's name.
+        **kwargs: See `Layer`.
+
+    Raises:
+        ValueError: when an output depends on an input that is not given.
+
+    Example:
+        >>> import torch, treadle
+        >>> x = treadle.Input((4,))
+        >>> model = treadle.Model(x, treadle.layers.Dense(2)(x))
+        >>> model(torch.zeros(3, 4)).shape
+        torch.Size([3, 2])
+
+    Reference:
+        Keras 3 API, `keras.Model`.
+    """
+
+    _program: graph.Program | None = None
+    _torch_model: Callable[..., Model]  # the subclass `TorchModel`, which registers itself
+
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self._init_functional(inputs, outputs)
+
+    def _init_functional(self, inputs: Any, outputs: Any) -> None:
+        if (inputs is None) != (outputs is None):
+            raise ValueError(
+                _core.explain(
+                    "A functional model needs both ends.",
+                    expected="`inputs` and `outputs`",
+                    got="only one of them",
+                    fix="Model(inputs=..., outputs=...)",
+                )
+            )
+        if inputs is not None:
+            _functional.connect(self, inputs, outputs)
+
+    @classmethod
+    def from_torch(cls, module: nn.Module, name: str | None = None) -> Model:
+        """Return a model that computes what `module` does, and shares its parameters.
+
+        Args:
+            module: Any torch module whose first argument is the input.
+            name: The model's name.
+
+        Returns:
+            A model with `compile`, `fit` and all the rest; `model.module` is `module` itself.
+
+        Raises:
+            TypeError: for what is not a torch module.
+
+        Example:
+            >>> import numpy as np, torch, treadle
+            >>> net = torch.nn.Sequential(
+            ...     torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1)
+            ... )
+            >>> model = treadle.Model.from_torch(net)
+            >>> model.compile("adam", "mse")
+            >>> history = model.fit(np.ones((8, 3)), np.ones((8, 1)), verbose=0)
+        """
+        return cls._torch_model(module, name)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Compute the outputs; subclasses override it."""
+        replay = self.__dict__.get("_replay")
+        if replay is None:
+            if self._program is None:
+                raise NotImplementedError(_no_call(self))
+            replay = _functional.compile_program(self)
+        return self._pack(replay(self, *self._unpack(inputs)))
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The layers (and plain torch modules) directly in the model, in order."""
+        own = [module for module in self._modules.values() if module is not None]
+        return [
+            module for module in own if isinstance(module, layers.Layer) or not _is_state(module)
+        ]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """Return a layer by name or index.
+
+        Example:
+            >>> import treadle
+            >>> model = treadle.Sequential([treadle.layers.Dense(2, name="out")])
+            >>> model.get_layer("out") is model.get_layer(index=0)
+            True
+        """
+        if index is not None:
+            return self.layers[index]
+        by_name = {_functional.module_name(layer): layer for layer in self.layers}
+        if name not in by_name:
+            raise _core.unknown_name("layer", str(name), by_name)
+        return by_name[name]
+
+    @property
+    def inputs(self) -> list[graph.SymbolicTensor]:
+        """The symbolic inputs of a functional model."""
+        graph.watch_modules()
+        return self._require_program().inputs
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic outputs of a functional model."""
+        graph.watch_modules()
+        return self._require_program().outputs[: len(self.output_names or [])]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of a functional model, in the structure it was given."""
+        graph.watch_modules()
+        self._require_program()
+        return self._input_structure
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of a functional model, in the structure it was given."""
+        graph.watch_modules()
+        self._require_program()
+        return self._output_structure
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, with None for unknown sizes."""
+        return graph.map_leaves(lambda leaf: leaf.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, with None for unknown sizes."""
+        return graph.map_leaves(lambda leaf: leaf.shape, self.output)
+
+    def build(self, input_shape: Any) -> None:
+        """Build a subclassed model for inputs of `input_shape`, by running it on probes."""
+        if not self.built and self._program is None and type(self).call is not Model.call:
+            self.built = True
+            layers.build_by_running(self, input_shape)
+        self.built = True
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print a table of the layers, with output shapes and parameter counts.
+
+        Args:
+            line_length: Characters per line; the terminal's width by default.
+            positions: Relative widths of the columns.
+            print_fn: Called with the text, instead of printing it.
+            expand_nested: Whether to list the layers of models inside.
+            show_trainable: Whether to show which layers are trained.
+            layer_range: Names of the first and last layer to show.
+        """
+        summarize(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+        )
+
+    def _require_program(self) -> graph.Program:
+        if self._program is None:
+            raise _core.StateError(
+                _core.explain(
+                    f"{self.name!r} has no symbolic inputs and outputs.",
+                    expected="a functional model, or a built Sequential",
+                    got=type(self).__name__,
+                    fix="make it with Model(inputs, outputs), or begin the Sequential with Input(...)",
+                )
+            )
+        return self._program
+
+    def _graph_tensors(self) -> list[torch.Tensor]:
+        """Return the tensors that the recorded code took from outside, where they are registered now."""
+        return [
+            self._parameters.get(key) if key in self._parameters else self._buffers[key]
+            for key in self._captured
+        ]  # type: ignore[misc]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _functional.state_without_graph(super().__getstate__())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied = super().__deepcopy__(memo)
+        return _functional.reconnect(copied, self, memo)
+
+
+def _is_state(module: nn.Module) -> bool:
+    return isinstance(module, _core.VariableOwner) and not isinstance(module, layers.Layer)
+
+
+def _no_call(model: Model) -> str:
+    return _core.explain(
+        f"{type(model).__name__} has no computation.",
+        expected="`inputs` and `outputs`, or a method call(self, inputs)",
+        got="neither",
+        fix=f"define `def call(self, inputs, training=None): ...` in {type(model).__name__}",
+    )

@@ -1,0 +1,18 @@
+"""Saving: registered names, and what goes to and comes from files."""
+
+from treadle._core import (
+    custom_object_scope,
+    get_registered_name,
+    get_registered_object,
+    publish,
+    register_keras_serializable,
+)
+
+__all__ = [
+    "custom_object_scope",
+    "get_registered_name",
+    "get_registered_object",
+    "register_keras_serializable",
+]
+
+publish(globals())

@@ -1,0 +1,122 @@
+"""The step: the only place that calls the model, the loss and the metrics. Training and evaluation share it.
+
+Nothing here waits for the device; what a step costs is in sight in `run_step` and `minimize`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from treadle import _core, data, optimizers
+
+if TYPE_CHECKING:
+    from treadle.training._trainer import Trainer
+
+
+def run_step(model: Trainer, batch: Any, training: bool) -> Mapping[str, Any]:
+    """Run `model` on a batch, update its weights if `training`, and its metrics; return their lazy logs."""
+    x, y, sample_weight = data.unpack(batch)
+    y_pred = model(x, training=training)
+    loss = model.compute_loss(x, y, y_pred, sample_weight, training=training)
+    model._compiled_for(y, y_pred).tracker.update_state(loss.detach(), batch_rows(x))
+    if training:
+        minimize(loss, model.optimizer, model._step_variables())
+    return model.compute_metrics(x, y, y_pred, sample_weight)
+
+
+def batch_rows(x: Any) -> int:
+    """Return how many samples a batch of inputs has."""
+    return x.shape[0] if type(x) is torch.Tensor else _core.leaves(x)[0].shape[0]
+
+
+def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> None:
+    """Take one step of `optimizer` down the gradient of `loss`."""
+    if isinstance(optimizer, optimizers.Optimizer):
+        loss = optimizer.scale_loss(loss)
+        gradients = torch.autograd.grad(loss, variables, allow_unused=True)
+        optimizer.apply(gradients, variables)
+    else:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def total_loss(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
+    """Return the compiled losses, weighted, plus the losses that layers added."""
+    compiled = model._compiled_for(y, y_pred)
+    rows = compiled.loss_rows
+    terms: list[torch.Tensor] = []
+    if len(rows) == 1 and rows[0].tracker is None:
+        row = rows[0]
+        target = compiled.targets(y)[0] if type(y) is not torch.Tensor else y
+        check_target(target, row.name)
+        value = row.loss(target, _single(y_pred), sample_weight)
+        terms.append(value if row.weight == 1.0 else value * row.weight)
+    elif rows:
+        terms += _terms_of_outputs(compiled, y, y_pred, sample_weight)
+    terms += model._extra_losses()
+    if not terms:
+        raise _core.StateError(
+            _core.explain(
+                "There is nothing to minimize.",
+                expected="a loss in compile(...), or layers that add losses",
+                got="neither",
+                fix='for example model.compile("adam", loss="mse")',
+            )
+        )
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _single(y_pred: Any) -> torch.Tensor:
+    return y_pred if isinstance(y_pred, torch.Tensor) else _core.leaves(y_pred)[0]
+
+
+def _terms_of_outputs(compiled: Any, y: Any, y_pred: Any, sample_weight: Any) -> list[torch.Tensor]:
+    targets = compiled.targets(y)
+    outputs = compiled.outputs(y_pred)
+    weights = compiled.weights(sample_weight)
+    terms = []
+    for row in compiled.loss_rows:
+        check_target(targets[row.output], row.name)
+        value = row.loss(targets[row.output], outputs[row.output], weights[row.output])
+        if row.tracker is not None:
+            row.tracker.update_state(value.detach(), outputs[row.output].shape[0])
+        terms.append(value if row.weight == 1.0 else value * row.weight)
+    return terms
+
+
+def check_target(target: Any, name: str) -> None:
+    """Raise when a loss has no target to compare its output with."""
+    if target is None:
+        raise _core.DataError(
+            _core.explain(
+                f"There is no target for the output {name!r}.",
+                expected="targets for every output that has a loss",
+                got="y=None",
+                fix="give `y`, or batches (x, y); losses without targets are added by layers with add_loss",
+            )
+        )
+
+
+def update_metrics(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    """Update the compiled metrics; sample weights reach each of them."""
+    compiled = model._compiled_for(y, y_pred)
+    if not compiled.metric_rows:
+        return
+    with torch.no_grad():
+        if len(compiled.names) == 1:
+            target = y if type(y) is torch.Tensor else compiled.targets(y)[0]
+            output = _single(y_pred)
+            for row in compiled.metric_rows:
+                row.metric.update_state(target, output, sample_weight)
+            return
+        targets, outputs = compiled.targets(y), compiled.outputs(y_pred)
+        weights = compiled.weights(sample_weight)
+        for row in compiled.metric_rows:
+            row.metric.update_state(targets[row.output], outputs[row.output], weights[row.output])

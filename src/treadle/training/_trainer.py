@@ -1,0 +1,479 @@
+"""`Trainer`: what `Model` inherits for training: `compile`, `fit`, `evaluate`, `predict` and the steps they are made of.
+
+`fit` is a loop over public parts: a `Loop` and `train_step`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from treadle import _core, data, display, layers, metrics, optimizers
+from treadle.callbacks import CallbackList, History
+from treadle.training import _step
+from treadle.training._compiled import Compiled
+from treadle.training._logs import FloatLogs, LazyLogs, as_float, as_floats
+from treadle.training._loop import Loop, batches_of_epoch, placement
+
+_KNOWN_COMPILE = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"]
+
+
+class Trainer:
+    """Training, evaluation and prediction for a module; a part of `Model`."""
+
+    optimizer: Any = None
+    stop_training: bool = False
+    output_names: Sequence[str] | None = None
+    _compiled: Compiled | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Say how the model is trained.
+
+        Args:
+            optimizer: A name, a treadle optimizer, or a `torch.optim` optimizer of this model's parameters.
+            loss: A name, a loss, or a callable `(y_true, y_pred)`; a list or dict of them for many outputs.
+            loss_weights: Numbers that the losses of many outputs are multiplied with, in the same structure.
+            metrics: Names, metrics or callables; for many outputs a list or dict of lists.
+            weighted_metrics: Further metrics; sample weights reach all metrics.
+            **kwargs: Nothing yet; an unknown name is told.
+
+        Raises:
+            UnknownNameError: for an unknown name; the nearest is suggested.
+            TypeError: for an unknown argument.
+
+        Example:
+            >>> import treadle
+            >>> model = treadle.Sequential([treadle.layers.Dense(10)])
+            >>> model.compile("adam", loss="mse", metrics=["mae"])
+        """
+        _core.reject_unknown("compile", kwargs, _KNOWN_COMPILE)
+        found = optimizers.get(optimizer)
+        compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
+        self.optimizer, self._compiled, self.loss = found, compiled, loss
+        self._variables_now = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compiled is not None
+
+    # ---- fit, evaluate, predict
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> History:
+        """Train for a number of epochs.
+
+        Args:
+            x: Inputs: arrays or tensors (or a list or dict of them), or an iterable of batches `(x, y)`.
+            y: Targets, of the same length.
+            batch_size: Samples per step; 32 by default. The last batch of an epoch may be smaller.
+            epochs: The number of the last epoch.
+            verbose: 0 (silent), 1 (a progress bar), 2 (a line per epoch) or `"auto"`.
+            callbacks: Listeners on the events of training.
+            validation_split: The share of samples, from the end, to validate on instead of training on.
+            validation_data: `(x, y)` to validate on after each epoch.
+            shuffle: Whether to shuffle arrays in each epoch.
+            sample_weight: A weight per sample for loss and metrics.
+            initial_epoch: The epoch to begin with, from 0.
+            steps_per_epoch: Batches per epoch, where not all.
+            validation_batch_size: Samples per step of validation; `batch_size` by default.
+            validation_freq: Validate after every so many epochs.
+
+        Returns:
+            The history: `history.history["loss"]` is a list over the epochs.
+
+        Raises:
+            StateError: before `compile`.
+            DataError: for data that cannot be trained on.
+            ShapeError: for lengths or shapes that do not fit.
+
+        Example:
+            >>> import numpy as np, treadle
+            >>> model = treadle.Sequential([treadle.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> history = model.fit(np.ones((64, 3)), np.ones((64, 1)), epochs=2, verbose=0)
+            >>> history.history["loss"][1] < history.history["loss"][0]
+            True
+        """
+        self._require_compiled("fit")
+        source = data.make_source(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
+        if validation_split:
+            source, validation_data = data.split_source(source, validation_split, 0)
+        if validation_data is not None:
+            size = validation_batch_size or batch_size
+            validation_data = _validation_source(validation_data, size)
+        loop = Loop(
+            source,
+            epochs=epochs,
+            model=self,
+            validation_data=validation_data,
+            callbacks=callbacks,
+            verbose=verbose,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_freq=validation_freq,
+        )
+        for epoch in loop:
+            self.reset_metrics()
+            for batch in epoch:
+                epoch.log(self.train_step(batch))
+        return loop.history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return loss and metrics on data, in inference mode.
+
+        Args:
+            x: Inputs, as in `fit`.
+            y: Targets.
+            batch_size: Samples per step; 32 by default.
+            verbose: 0, 1, 2 or `"auto"`, as in `fit`.
+            sample_weight: A weight per sample for loss and metrics.
+            steps: Batches to use, where not all.
+            callbacks: Listeners on the `test` events.
+            return_dict: Return a dict by name instead of a list.
+
+        Returns:
+            The loss (a float), or a list `[loss, metric, ...]`, or a dict.
+
+        Raises:
+            StateError: before `compile`.
+
+        Example:
+            >>> import numpy as np, treadle
+            >>> model = treadle.Sequential([treadle.layers.Dense(1, kernel_initializer="zeros")])
+            >>> model.compile("sgd", "mse")
+            >>> model.evaluate(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
+            1.0
+        """
+        self._require_compiled("evaluate")
+        source = data.make_source(x, y, sample_weight, batch_size=batch_size)
+        listeners = CallbackList(
+            callbacks, self, {"steps": steps or source.batches, "verbose": verbose}
+        )
+        logs = self._evaluate(source, listeners, verbose, steps)
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def _evaluate(
+        self,
+        source: data.Source,
+        callbacks: CallbackList,
+        verbose: Any = 0,
+        steps: int | None = None,
+    ) -> dict[str, float]:
+        """Return loss and metrics on a source; running training means are put back afterwards."""
+        progress = display.Progress(verbose)
+        progress.begin(None, steps or source.batches)
+        hears = callbacks.hears("on_test_batch_end") or callbacks.hears("on_test_batch_begin")
+        place = placement(self)
+        logs: Mapping[str, Any] = {}
+        callbacks.call("on_test_begin", {})
+        step = 0
+        with self._metrics_kept(), torch.inference_mode():
+            for step, batch in enumerate(batches_of_epoch(source, 0, steps), 1):
+                if hears:
+                    callbacks.call("on_test_batch_begin", step - 1, {})
+                logs = self.test_step(batch if place is None else place(batch))
+                if hears:
+                    callbacks.call("on_test_batch_end", step - 1, FloatLogs(logs))
+                if progress.due():
+                    progress.update(step, as_floats(logs))
+            values = as_floats(logs)
+        progress.end(step, values)
+        callbacks.call("on_test_end", values)
+        return values
+
+    @contextlib.contextmanager
+    def _metrics_kept(self) -> Iterator[None]:
+        """Let metrics start anew inside, and go on from where they were afterwards."""
+        kept = {id(metric): [v.clone() for v in metric.variables] for metric in self.metrics}
+        self.reset_metrics()
+        try:
+            yield
+        finally:
+            for metric in self.metrics:
+                before = kept.get(id(metric))
+                if before is None or len(before) != len(metric.variables):
+                    metric.reset_state()
+                else:
+                    for variable, value in zip(metric.variables, before, strict=True):
+                        variable.assign(value)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Return the model's outputs for `x` as arrays, in inference mode.
+
+        Args:
+            x: Inputs, as in `fit`.
+            batch_size: Samples per step; 32 by default.
+            verbose: 0, 1, 2 or `"auto"`, as in `fit`.
+            steps: Batches to use, where not all.
+            callbacks: Listeners on the `predict` events.
+
+        Returns:
+            An array, or the structure of arrays that the model returns.
+
+        Raises:
+            DataError: for no data.
+
+        Example:
+            >>> import numpy as np, treadle
+            >>> model = treadle.Sequential([treadle.layers.Dense(2)])
+            >>> model.predict(np.ones((5, 3)), verbose=0).shape
+            (5, 2)
+        """
+        source = data.make_source(x, batch_size=batch_size)
+        callbacks = CallbackList(
+            callbacks, self, {"steps": steps or source.batches, "verbose": verbose}
+        )
+        progress = display.Progress(verbose)
+        progress.begin(None, steps or source.batches)
+        hears = callbacks.hears("on_predict_batch_end") or callbacks.hears("on_predict_batch_begin")
+        place = placement(self)
+        outputs: list[Any] = []
+        callbacks.call("on_predict_begin", {})
+        with torch.inference_mode():
+            for batch in batches_of_epoch(source, 0, steps):
+                if hears:
+                    callbacks.call("on_predict_batch_begin", len(outputs), {})
+                outputs.append(self.predict_step(batch if place is None else place(batch)))
+                if hears:
+                    callbacks.call(
+                        "on_predict_batch_end", len(outputs) - 1, {"outputs": outputs[-1]}
+                    )
+                if progress.due():
+                    progress.update(len(outputs), {})
+            joined = _core.map_structure(_join, outputs[0], *outputs[1:])
+        progress.end(len(outputs), {})
+        callbacks.call("on_predict_end", {})
+        return joined
+
+    # ---- one batch
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Take one training step on a batch and return the metrics so far: a list, or a dict.
+
+        Example:
+            >>> import numpy as np, treadle
+            >>> model = treadle.Sequential([treadle.layers.Dense(1, kernel_initializer="zeros")])
+            >>> model.compile("sgd", "mse")
+            >>> model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
+            1.0
+        """
+        self._require_compiled("train_on_batch")
+        self._variables_now = None
+        logs = as_floats(self.train_step(_one_batch(self, x, y, sample_weight)))
+        return logs if return_dict else _listed(logs)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Update the metrics with a batch, in inference mode, and return them: a list, or a dict."""
+        self._require_compiled("test_on_batch")
+        with torch.no_grad():
+            logs = as_floats(self.test_step(_one_batch(self, x, y, sample_weight)))
+        return logs if return_dict else _listed(logs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the model's outputs for one batch as arrays."""
+        with torch.no_grad():
+            outputs = self.predict_step(_one_batch(self, x, None, None))
+        return _core.map_structure(_join, outputs)
+
+    # ---- the steps, to override
+
+    def train_step(self, data: Any) -> Mapping[str, Any]:
+        """Train on a batch `(x, y, sample_weight)` and return what is logged; override it for another algorithm."""
+        return _step.run_step(self, data, training=True)
+
+    def test_step(self, data: Any) -> Mapping[str, Any]:
+        """Evaluate a batch and return what is logged."""
+        return _step.run_step(self, data, training=False)
+
+    def predict_step(self, data: Any) -> Any:
+        """Return the outputs for a batch."""
+        return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> torch.Tensor:
+        """Return the total loss of a batch: the compiled losses plus those that layers added."""
+        return _step.total_loss(self, y, y_pred, sample_weight)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Mapping[str, Any]:
+        """Update the metrics with a batch and return their (lazy) values."""
+        _step.update_metrics(self, y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> Mapping[str, Any]:
+        """Return the values of all metrics by name, computed when they are looked at."""
+        return LazyLogs(self._metric_readers())
+
+    # ---- metrics
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss tracker, the compiled metrics, and the metrics that the model has as attributes."""
+        own = [module for module in self.modules() if isinstance(module, metrics.Metric)]  # type: ignore[attr-defined]
+        known = self._compiled_metrics()
+        return known + [metric for metric in own if not any(metric is other for other in known)]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names under which the metrics are logged."""
+        return list(self._metric_readers())
+
+    def reset_metrics(self) -> None:
+        """Start all metrics anew."""
+        self._variables_now = None
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def _compiled_metrics(self) -> list[Any]:
+        if self._compiled is None:
+            return []
+        trackers = [row.tracker for row in self._compiled.loss_rows if row.tracker is not None]
+        return [
+            self._compiled.tracker,
+            *trackers,
+            *(row.metric for row in self._compiled.metric_rows),
+        ]
+
+    def _metric_readers(self) -> dict[str, Any]:
+        compiled = self._compiled
+        if compiled is None:
+            return {}
+        readers: dict[str, Any] = {"loss": compiled.tracker.result}
+        for row in compiled.loss_rows:
+            if row.tracker is not None:
+                readers[row.tracker.name] = row.tracker.result
+        readers.update({row.name: row.metric.result for row in compiled.metric_rows})
+        return readers
+
+    # ---- what the step needs
+
+    def _step_variables(self) -> list[Any]:
+        """Return the variables to train; read anew in each epoch, as callbacks may freeze layers."""
+        if self._variables_now is None:
+            self._variables_now = self.trainable_weights  # type: ignore[attr-defined]
+            self._penalized = layers.regularized_weights(self)  # type: ignore[arg-type]
+        return self._variables_now
+
+    def _extra_losses(self) -> list[torch.Tensor]:
+        record = self.__dict__.get("_last_record")
+        self._step_variables()
+        penalties = [weight.regularizer(weight) for weight in self._penalized]
+        return [*record.losses, *penalties] if record is not None else penalties
+
+    def _compiled_for(self, y: Any, y_pred: Any) -> Compiled:
+        compiled = self._compiled
+        if compiled is None:
+            raise _not_compiled("compute_loss")
+        if not compiled.resolved:
+            compiled.resolve(y, y_pred, self.output_names)
+        return compiled
+
+    def _require_compiled(self, method: str) -> None:
+        if self._compiled is None:
+            raise _not_compiled(method)
+
+
+def _not_compiled(method: str) -> _core.StateError:
+    return _core.StateError(
+        _core.explain(
+            f"`{method}` was called before `compile`.",
+            expected="a compiled model",
+            got="one without optimizer and loss",
+            fix=f'model.compile("adam", loss="mse") before model.{method}(...)',
+        )
+    )
+
+
+def _validation_source(given: Any, batch_size: int | None) -> data.Source:
+    names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
+    if isinstance(given, (tuple, list)):
+        if not 2 <= len(given) <= 3:
+            raise ValueError(
+                _core.explain(
+                    "`validation_data` has the wrong number of parts.",
+                    expected="(x_val, y_val) or (x_val, y_val, sample_weight)",
+                    got=f"{len(given)} parts",
+                )
+            )
+        return data.make_source(*given, batch_size=batch_size, names=names)
+    return data.make_source(given, names=names)
+
+
+def _one_batch(model: Any, x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
+    source = data.make_source(x, y, sample_weight, batch_size=2**62)
+    batch = next(iter(source.epoch(0)))
+    place = placement(model)
+    return batch if place is None else place(batch)
+
+
+def _listed(logs: dict[str, Any]) -> Any:
+    values = [as_float(value) for value in logs.values()]
+    return values[0] if len(values) == 1 else values
+
+
+def _join(first: Any, *others: Any) -> np.ndarray:
+    """Return the batches of one output as one array; bfloat16, which NumPy lacks, becomes float32."""
+    parts = [torch.as_tensor(part) for part in (first, *others)]
+    joined = torch.cat(parts) if len(parts) > 1 else parts[0]
+    if joined.dtype == torch.bfloat16:
+        joined = joined.float()
+    return joined.cpu().numpy()
