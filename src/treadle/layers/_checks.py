@@ -76,3 +76,58 @@ def check_features(layer: Any, input_shape: Any, axis: int = -1) -> int:
             )
         )
     return int(size)
+
+
+def choice(owner: str, argument: str, value: Any, allowed: Sequence[str]) -> str:
+    """Return `value`, in lower case, which must be one of the `allowed` words."""
+    word = value.lower() if isinstance(value, str) else value
+    if word not in allowed:
+        raise ValueError(
+            _core.explain(
+                f"`{argument}` of {owner} is not known.",
+                expected=" or ".join(f'"{known}"' for known in allowed),
+                got=repr(value),
+            )
+        )
+    return word
+
+
+def fraction(owner: str, argument: str, value: Any, *, one: bool = True) -> float:
+    """Return `value` as a float in [0, 1] (or [0, 1) unless `one`), or raise."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = float(value)
+        if 0 <= number < 1 or (one and number == 1):
+            return number
+    raise ValueError(
+        _core.explain(
+            f"`{argument}` of {owner} cannot be used.",
+            expected="a number in [0, 1" + ("]" if one else ")"),
+            got=repr(value),
+        )
+    )
+
+
+def not_negative(owner: str, argument: str, value: Any) -> float:
+    """Return `value` as a finite float >= 0, or raise."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = float(value)
+        if 0 <= number < float("inf"):
+            return number
+    raise ValueError(
+        _core.explain(
+            f"`{argument}` of {owner} cannot be used.",
+            expected="a finite number >= 0",
+            got=repr(value),
+        )
+    )
+
+
+def positive_number(owner: str, argument: str, value: Any) -> float:
+    """Return `value` as a finite float > 0, or raise."""
+    if not_negative(owner, argument, value) == 0:
+        raise ValueError(
+            _core.explain(
+                f"`{argument}` of {owner} cannot be used.", expected="a number > 0", got="0"
+            )
+        )
+    return float(value)
