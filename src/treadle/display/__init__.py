@@ -1,0 +1,18 @@
+"""Showing things to people: the progress bar, the summary of a model, the picture of a history."""
+
+from treadle._core import publish
+from treadle.display._format import format_bytes, format_seconds, format_value
+from treadle.display._plot import plot_history
+from treadle.display._progress import Progress
+from treadle.display._summary import SummaryRow, summary_table
+
+__all__ = [
+    "Progress",
+    "SummaryRow",
+    "format_bytes",
+    "format_seconds",
+    "format_value",
+    "plot_history",
+    "summary_table",
+]
+publish(globals())
