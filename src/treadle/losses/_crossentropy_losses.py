@@ -20,7 +20,7 @@ from treadle.losses._crossentropy import (
 )
 from treadle.losses._family import FAMILY
 from treadle.losses._function_loss import FunctionLoss, as_samples
-from treadle.losses._inputs import class_labels, pair, to_tensor
+from treadle.losses._inputs import class_labels, pair, recast, to_tensor
 from treadle.losses._reduction import align
 
 # torch skips the label -100 unless told of another; a label that nobody has skips nothing.
@@ -243,14 +243,11 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         )
 
     def _fused(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
-        logits = y_pred if self.from_logits else recall_logits(y_pred, "softmax")
-        if (
-            logits is None
-            or logits.dim() < 2
-            or self.axis not in (-1, logits.dim() - 1)
-            or self.ignore_class is not None
-        ):
+        if self.ignore_class is not None:
             return None
+        logits = y_pred if self.from_logits else recall_logits(y_pred, "softmax")
+        if logits is None or logits.dim() < 2 or self.axis not in (-1, logits.dim() - 1):
+            return self.call(y_true, recast(y_pred, self._fused_dtype(y_pred), None)).mean()
         if y_true.shape != logits.shape[:-1]:
             y_true = class_labels(y_true, logits, -1)
         if logits.dim() > 2:

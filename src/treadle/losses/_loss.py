@@ -64,7 +64,7 @@ class Loss(Recorded):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # A fused form computes what the `call` beside it does, not what a subclass writes anew.
-        if "call" in cls.__dict__ and "_fused" not in cls.__dict__:
+        if "call" in cls.__dict__ and not {"_fused", "_function"} & cls.__dict__.keys():
             cls._fused = Loss._fused
 
     @property
@@ -139,20 +139,31 @@ class Loss(Recorded):
         """Return targets and outputs as tensors of one dtype, device and rank."""
         dtype = self._dtype_for(y_pred)
         y_pred = convert(y_pred, dtype)
-        device = leaves(y_pred)[0].device
+        device = y_pred.device if isinstance(y_pred, Tensor) else leaves(y_pred)[0].device
         y_true = convert(y_true, None if self._takes_labels else dtype, device)
-        if isinstance(y_true, Tensor) and isinstance(y_pred, Tensor) and not self._takes_labels:
-            return same_rank(y_true, y_pred)
+        if isinstance(y_true, Tensor) and isinstance(y_pred, Tensor):
+            if not self._takes_labels:
+                return same_rank(y_true, y_pred)
+            if not y_true.is_floating_point():
+                return y_true.long(), y_pred  # torch cannot compare uint16
         return y_true, y_pred
 
     def _dtype_for(self, y_pred: Any) -> torch.dtype:
+        given = [y_pred] if isinstance(y_pred, Tensor) else leaves(y_pred)
         wide = self._keeps_float64 and any(
-            isinstance(leaf, Tensor) and leaf.dtype is torch.float64 for leaf in leaves(y_pred)
+            isinstance(leaf, Tensor) and leaf.dtype is torch.float64 for leaf in given
         )
         return torch.float64 if wide else self._dtype
 
     def _hide(self, y_true: Any, mask: Any) -> tuple[Any, Any]:
         """Return targets that are safe to compute with, and the mask with what they leave out."""
+        if mask is None or not isinstance(y_true, Tensor) or getattr(self, "axis", -1) != -1:
+            return y_true, mask
+        keep = to_tensor(mask).to(y_true.device, torch.bool)
+        if keep.shape == y_true.shape[: keep.dim()]:
+            # A NaN in the padding would reach the gradient, though its loss is left out.
+            keep = keep.reshape(keep.shape + (1,) * (y_true.dim() - keep.dim()))
+            y_true = torch.where(keep | torch.isfinite(y_true), y_true, torch.zeros_like(y_true))
         return y_true, mask
 
     def _fused(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
