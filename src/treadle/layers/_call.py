@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from treadle import _core, graph
-from treadle.layers._context import CallRecord, context
+from treadle.layers._context import context
 
 if TYPE_CHECKING:
     from treadle.layers._layer import Layer
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call `layer` on real or symbolic tensors, building it if this is its first call."""
-    if graph.has_symbolic(args, kwargs):
+    if len(args) == 1 and type(args[0]) is torch.Tensor and not kwargs.keys() - {"training"}:
+        if args[0].dtype not in layer._float_dtypes:
+            args = (_cast(layer, args[0]),)
+    elif graph.has_symbolic(args, kwargs):
         return record_layer(layer, args, kwargs)
-    args, kwargs = _converted(layer, args, kwargs)
+    else:
+        args, kwargs = _converted(layer, args, kwargs)
     if not layer.built:
         build_from_call(layer, args, kwargs)
     training = kwargs.pop("training", None)
@@ -33,7 +37,7 @@ def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         training = context.training
     if layer._takes_training:
         kwargs["training"] = layer.training if training is None else training
-    elif training is not None and layer._foreign:
+    if training is not None and layer._foreign:
         with foreign_mode(layer, training):
             return _run(layer, args, kwargs, training)
     return _run(layer, args, kwargs, training)
@@ -42,24 +46,20 @@ def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
     before = context.training
     outermost = context.record is None
-    if outermost:
-        context.record = CallRecord()
-    layer._record_number = context.record.number
+    layer._calls.record = context.record = context.record or context.new_record()
     context.training = training
     try:
-        policy = layer.dtype_policy
-        if policy.compute_dtype == policy.variable_dtype:
-            outputs = layer._call_impl(*args, **kwargs)
-        else:
-            with torch.autocast(_device_type(args), _core.torch_dtype(policy.compute_dtype)):
+        if layer._mixed:
+            with torch.autocast(_device_type(args), layer._float_dtypes[1]):
                 outputs = layer._call_impl(*args, **kwargs)
+        else:
+            outputs = layer._call_impl(*args, **kwargs)
         if layer.activity_regularizer is not None:
             add_activity_loss(layer, outputs)
         return outputs
     finally:
         context.training = before
         if outermost:
-            layer._last_record = context.record
             context.record = None
 
 
@@ -74,13 +74,6 @@ def _converted(
     layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments with arrays as tensors and floating inputs in the compute dtype."""
-    if (
-        len(args) == 1
-        and type(args[0]) is torch.Tensor
-        and not (kwargs and kwargs.keys() - {"training"})
-    ):
-        return (_cast(layer, args[0]),), dict(kwargs)
-
     def convert(leaf: Any) -> Any:
         if isinstance(leaf, np.ndarray):
             leaf = torch.as_tensor(leaf)
@@ -101,12 +94,7 @@ def _is_number_list(value: Any) -> bool:
 def _cast(layer: Layer, tensor: torch.Tensor) -> torch.Tensor:
     if not tensor.is_floating_point() or not layer.autocast:
         return tensor
-    wanted = _core.torch_dtype(layer.dtype_policy.variable_dtype)
-    return (
-        tensor
-        if tensor.dtype in (wanted, _core.torch_dtype(layer.compute_dtype))
-        else tensor.to(wanted)
-    )
+    return tensor if tensor.dtype in layer._float_dtypes else tensor.to(layer._float_dtypes[0])
 
 
 # ---- building
@@ -138,10 +126,9 @@ def build(layer: Layer, shape: Any) -> None:
 def finish_building(layer: Layer) -> None:
     """Mark `layer` as built; from now on plain calls go straight to torch."""
     layer.built = True
-    plain_dtype = layer.dtype_policy.compute_dtype == layer.dtype_policy.variable_dtype
     layer._plain = (
         type(layer)._plain_call
-        and plain_dtype
+        and not layer._mixed
         and layer.activity_regularizer is None
         and not layer._modules
     )
@@ -168,7 +155,7 @@ def accept_input_shape(layer: Layer, kwargs: dict[str, Any]) -> None:
 def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record a call of `layer` in a graph; probes run in inference mode, and nothing they log stays."""
     before = context.training, context.record
-    context.training, context.record = False, CallRecord()
+    context.training, context.record = False, context.new_record()
     try:
         with graph.inference_mode_of(layer):
             outputs = graph.record("module", layer, args, kwargs)
@@ -276,7 +263,7 @@ def add_loss(layer: Layer, loss: Any) -> None:
     """Put a scalar, or a list of them, among the losses of the running call."""
     values = loss if isinstance(loss, (list, tuple)) else [loss]
     record = context.record
-    number = record.number if record is not None else CallRecord().number
+    number = record.number if record is not None else context.new_record().number
     if layer._losses_number != number:
         layer._losses, layer._losses_number = [], number
     for value in values:
@@ -312,7 +299,7 @@ def collect_losses(layer: Layer) -> list[torch.Tensor]:
     for module in layer.modules():
         if isinstance(module, graph.RecordsItself):
             part: Any = module
-            if part._losses and part._losses_number >= layer._record_number:
+            if part._losses and part._losses_number >= layer._calls.record.number:
                 found += part._losses
     return found + [weight.regularizer(weight) for weight in regularized_weights(layer)]
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from typing import Any
 
 import torch
-
-_numbers = itertools.count(1)
 
 
 class CallRecord:
@@ -16,8 +13,8 @@ class CallRecord:
 
     __slots__ = ("losses", "metrics", "number")
 
-    def __init__(self) -> None:
-        self.number = next(_numbers)
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.losses: list[torch.Tensor] = []
         self.metrics: list[tuple[str, torch.Tensor, str]] = []
 
@@ -28,12 +25,31 @@ class CallContext(threading.local):
     Attributes:
         training: What the nearest enclosing call decided, or None.
         record: The record of the outermost running call, or None outside of calls.
+        calls: How many outermost calls this thread has made.
     """
 
     def __init__(self) -> None:
         # Set here, not on the class: torch.compile guards on the instance's own attributes.
         self.training: bool | None = None
-        self.record: Any = None
+        self.record: CallRecord | None = None
+        self.calls = 0
+
+    def new_record(self) -> CallRecord:
+        """Return a record for a call that begins."""
+        self.calls += 1
+        return CallRecord(self.calls)
+
+
+class CallState:
+    """What a layer keeps of its latest call; apart from the layer, as setting a module's attributes is slow."""
+
+    __slots__ = ("record",)
+
+    def __init__(self) -> None:
+        self.record = CallRecord(0)
+
+    def __reduce__(self) -> Any:
+        return CallState, ()  # copies and pickles do not take the losses of the last call along
 
 
 context = CallContext()

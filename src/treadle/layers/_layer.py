@@ -15,7 +15,7 @@ from torch import nn
 
 from treadle import _core, constraints, graph, initializers, regularizers
 from treadle.layers import _call
-from treadle.layers._context import context
+from treadle.layers._context import CallState
 from treadle.layers._family import FAMILY
 
 _BASE_ARGUMENTS = ("activity_regularizer", "trainable", "dtype", "autocast", "name")
@@ -92,6 +92,9 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         self.name = _checked_name(name) or _core.unique_name(_core.snake_case(type(self).__name__))
         self.path = self.name
         self.dtype_policy = _core.get_policy(dtype)
+        names = self.dtype_policy.variable_dtype, self.dtype_policy.compute_dtype
+        self._float_dtypes = (_core.torch_dtype(names[0]), _core.torch_dtype(names[1]))
+        self._mixed = names[0] != names[1]
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
@@ -100,7 +103,7 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         self._nodes: list[graph.Node] = []
         self._losses: list[torch.Tensor] = []
         self._losses_number = 0
-        self._record_number = 0
+        self._calls = CallState()
         self._foreign: list[nn.Module] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -56,8 +57,9 @@ class Compiled:
             if leaf is not None:
                 losses.as_loss(leaf)
         for leaf in _core.leaves([given_metrics, weighted_metrics]):
-            if isinstance(leaf, str) and not metrics.needs_shapes(leaf):
-                metrics.get(leaf)
+            if leaf is not None:
+                with contextlib.suppress(_core.StateError):  # "accuracy" waits for the shapes
+                    metrics.as_metric(leaf)
 
     def resolve(self, y: Any, y_pred: Any, names: Sequence[str] | None) -> None:
         """Make the rows for outputs like `y_pred` and targets like `y`."""

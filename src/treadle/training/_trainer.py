@@ -414,10 +414,9 @@ class Trainer:
         return self._variables_now
 
     def _extra_losses(self) -> list[torch.Tensor]:
-        record = self.__dict__.get("_last_record")
         self._step_variables()
         penalties = [weight.regularizer(weight) for weight in self._penalized]
-        return [*record.losses, *penalties] if record is not None else penalties
+        return [*self._calls.record.losses, *penalties]  # type: ignore[attr-defined]
 
     def _compiled_for(self, y: Any, y_pred: Any) -> Compiled:
         compiled = self._compiled
