@@ -1,4 +1,4 @@
-"""`AUC`: the area under the curve of ROC, precision-recall or precision-recall-gain, over many thresholds."""
+"""`AUC`: the area under the ROC, precision-recall or precision-recall-gain curve."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class AUC(CountingMetric):
         self._built = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch of labels 0 or 1 and scores of one shape, (batch, labels) with `multi_label`."""
+        """Count labels 0 or 1 and scores of one shape, (batch, labels) with `multi_label`."""
         shape = as_tensor(y_pred).shape
         if self.multi_label:
             self._match_labels(shape)

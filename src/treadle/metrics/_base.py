@@ -79,7 +79,7 @@ class Metric(Recorded, VariableOwner):
         name: Name in logs; None makes one from the class's name.
 
     Attributes:
-        check_values: Whether the first update looks at the values (labels in range, probabilities
+        checks: Whether the first update looks at the values (labels in range, probabilities
             in [0, 1], weights not negative); set it to False to opt out.
 
     Example:
@@ -99,7 +99,7 @@ class Metric(Recorded, VariableOwner):
         tensor(2.)
     """
 
-    check_values: bool = True
+    checks: bool = True
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         super().__init__()
@@ -303,7 +303,7 @@ class Metric(Recorded, VariableOwner):
         if self._checked or torch.compiler.is_compiling():
             return False
         self._checked = True
-        return self.check_values
+        return self.checks
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
         """Move the state as torch does, but keep its dtype: `.half()` must not round sums."""

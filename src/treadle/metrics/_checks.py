@@ -12,13 +12,15 @@ from treadle._core import DataError, explain
 
 def _counted(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
     """Return the `values` whose weight is not zero: what is masked may be anything."""
-    if weights is None or weights.dim() == 0:
+    if weights is None:
         return values
-    if weights.dim() == values.dim() and weights.shape != values.shape:
-        weights = weights.expand(values.shape)
-    if weights.shape == values.shape[: weights.dim()]:
-        return values[weights > 0]
-    return values
+    while weights.dim() > values.dim() and weights.shape[-1] == 1:
+        weights = weights.squeeze(-1)
+    weights = weights.reshape(weights.shape + (1,) * (values.dim() - weights.dim()))
+    try:
+        return values[weights.expand(values.shape) != 0]
+    except RuntimeError:  # a mismatch, which is told where the weights are used
+        return values
 
 
 def check_weights(weights: torch.Tensor | None, owner: str) -> None:
@@ -32,7 +34,7 @@ def check_weights(weights: torch.Tensor | None, owner: str) -> None:
                 f"{owner}: a sample weight cannot be used.",
                 expected="finite weights >= 0",
                 got=f"weights from {lowest:g} to {highest:g}",
-                fix="a weight of 0 leaves a sample out; metric.check_values = False allows any",
+                fix="a weight of 0 leaves a sample out; metric.checks = False allows any",
             )
         )
 
@@ -81,6 +83,23 @@ def check_class_labels(
                 expected=f"labels in [0, {classes}), one for each of the {classes} scores",
                 got=f"labels from {lowest:g} to {highest:g}",
                 fix="widen the output, let labels begin at 0, or give unlabelled samples weight 0",
+            )
+        )
+
+
+def check_one_hot(
+    y_true: torch.Tensor, axis: int, weights: torch.Tensor | None, owner: str
+) -> None:
+    """Raise for rows of targets that are not shares that sum to 1."""
+    sums = _counted(y_true.to(torch.float32).sum(axis), weights)
+    if sums.numel() and not bool(((sums - 1).abs() <= 1e-2).all()):
+        raise DataError(
+            explain(
+                f"{owner}: a row of targets does not sum to 1.",
+                expected="one-hot rows, or probabilities of the classes",
+                got=f"rows that sum to {float(sums.min()):g} to {float(sums.max()):g}",
+                fix="for several labels per sample use BinaryCrossentropy; for class labels the "
+                "Sparse... metric",
             )
         )
 

@@ -169,7 +169,7 @@ class _Fraction(CountingMetric):
         raise NotImplementedError
 
     def result(self) -> torch.Tensor:
-        """Return the fraction, 0 where nothing was counted; one per threshold if several were given."""
+        """Return the fraction, 0 where nothing was counted; one per threshold if there are several."""
         hits = self._buffers["true_positives"]
         fraction = ratio(hits, hits + self._buffers[self._mistake])
         return fraction[0] if len(self.thresholds) == 1 else fraction

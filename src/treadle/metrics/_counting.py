@@ -18,7 +18,7 @@ from treadle.metrics._inputs import align_weights, pair, same_shape
 
 
 def parse_thresholds(thresholds: Any, default: float, owner: str) -> list[float]:
-    """Return thresholds (a number, several, or None for the default) as a list of floats in [0, 1]."""
+    """Return thresholds (one, several, or None for the default) as floats in [0, 1]."""
     if thresholds is None:
         return [default]
     given = list(thresholds) if isinstance(thresholds, Sequence) else [thresholds]
@@ -109,7 +109,7 @@ class CountingMetric(Metric):
     """A metric made from the weight of positives and negatives above thresholds."""
 
     _probability_fix = (
-        "end the model in a sigmoid or softmax; metric.check_values = False allows any scores"
+        "end the model in a sigmoid or softmax; metric.checks = False allows any scores"
     )
     _reads_logits = False
 

@@ -139,7 +139,7 @@ class FBetaScore(Metric):
         check_weights(weights, self.name)
         check_binary_labels(y_true, weights, self.name)
         if self.threshold is not None and self.threshold < 1:
-            fix = "end the model in a sigmoid; metric.check_values = False allows any scores"
+            fix = "end the model in a sigmoid; metric.checks = False allows any scores"
             check_probabilities(y_pred, weights, self.name, fix)
 
     def result(self) -> torch.Tensor:

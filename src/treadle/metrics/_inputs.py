@@ -111,6 +111,23 @@ def align_weights(weights: Any, like: torch.Tensor, owner: str) -> torch.Tensor:
     return weights
 
 
+def combined(weights: Any, mask: Any, device: torch.device) -> torch.Tensor | None:
+    """Return `weights` and `mask`, each of which may be None, as one tensor of weights."""
+    given = [
+        as_tensor(item, what).to(device, non_blocking=True)
+        for item, what in ((weights, "`sample_weight`"), (mask, "`mask`"))
+        if item is not None
+    ]
+    if not given:
+        return None
+    if len(given) == 1:
+        return given[0] if given[0].is_floating_point() else given[0].to(torch.float32)
+    rank = max(item.dim() for item in given)
+    weight, mask = (item.reshape(item.shape + (1,) * (rank - item.dim())) for item in given)
+    # A weight of NaN where nothing counts must not survive.
+    return torch.where(mask != 0, weight, 0)
+
+
 def mask_as_weights(
     args: tuple[Any, ...], kwargs: dict[str, Any], position: int | None, owner: str
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -129,16 +146,7 @@ def mask_as_weights(
             )
         )
     given = args[position] if len(args) > position else kwargs.get("sample_weight")
-    mask = as_tensor(mask, "`mask`")
-    if given is None:
-        weights = mask.to(torch.float32)
-    else:
-        given = as_tensor(given, "`sample_weight`").to(mask.device)
-        while given.dim() < mask.dim():
-            given = given.unsqueeze(-1)
-        while mask.dim() < given.dim():
-            mask = mask.unsqueeze(-1)
-        weights = given * mask
+    weights = combined(given, mask, as_tensor(mask).device)
     if len(args) > position:
         return (*args[:position], weights, *args[position + 1 :]), kwargs
     return args, {**kwargs, "sample_weight": weights}

@@ -108,9 +108,7 @@ class IoU(Metric):
         if not self._checked and self._first_update():
             self._check(y_true, y_pred, sample_weight)
             self._check_labels(true_labels, labels, sample_weight)
-        elif (
-            self.check_values and labels.device.type == "cpu" and not torch.compiler.is_compiling()
-        ):
+        elif self.checks and labels.device.type == "cpu" and not torch.compiler.is_compiling():
             self._check_labels(true_labels, labels, sample_weight)
         self._count(true_labels, labels, sample_weight)
 

@@ -1,4 +1,4 @@
-"""The best value of one rate where another reaches a bound: one point chosen on a curve over thresholds."""
+"""The best value of one rate where another reaches a bound, among many thresholds."""
 
 from __future__ import annotations
 

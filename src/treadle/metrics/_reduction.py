@@ -16,7 +16,14 @@ from treadle._core import TreadleWarning, explain
 from treadle.metrics._base import Metric
 from treadle.metrics._checks import check_weights
 from treadle.metrics._family import FAMILY, FUNCTIONS, metric
-from treadle.metrics._inputs import align_weights, as_tensor, class_labels, pair, same_shape
+from treadle.metrics._inputs import (
+    align_weights,
+    as_tensor,
+    class_labels,
+    combined,
+    pair,
+    same_shape,
+)
 
 
 def weigh(
@@ -178,6 +185,9 @@ class MeanMetricWrapper(Mean):
         """Take a batch of targets and predictions into account."""
         y_true, y_pred = pair(y_true, y_pred)
         y_true, y_pred = self._prepare(y_true, y_pred)
+        if not self._checked and self._first_update():
+            # Before the function: on a GPU a label out of range ends the process.
+            self._check(y_true, y_pred, combined(sample_weight, mask, y_pred.device))
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
         if not isinstance(values, torch.Tensor):
             values = as_tensor(values)
@@ -185,8 +195,6 @@ class MeanMetricWrapper(Mean):
             values, sample_weight = self._weights_for(values, sample_weight, mask, y_pred)
         elif values.dim() == 0 and y_pred.dim():
             values = values.expand(y_pred.shape[0])
-        if not self._checked and self._first_update():
-            self._check(y_true, y_pred, sample_weight)
         self._add(values, sample_weight)
 
     def _prepare(
@@ -211,18 +219,8 @@ class MeanMetricWrapper(Mean):
         if values.dim() == 0 and y_pred.dim():
             self._warn_of_one_number()
             return values.expand(y_pred.shape[0]), None
-        if weights is not None:
-            weights = align_weights(weights, values, self.name)
-        if mask is None:
-            return values, weights
-        mask = align_weights(mask, values, self.name)
-        if weights is None:
-            return values, mask.to(self._compute_dtype)
-        rank = max(mask.dim(), weights.dim())
-        mask, weights = (
-            item.reshape(item.shape + (1,) * (rank - item.dim())) for item in (mask, weights)
-        )
-        return values, weights * mask
+        weights = combined(weights, mask, values.device)
+        return values, align_weights(weights, values, self.name)
 
     def _warn_of_one_number(self) -> None:
         if self.name not in MeanMetricWrapper._warned:

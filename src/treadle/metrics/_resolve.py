@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from treadle import losses
 from treadle._core import ShapeError, StateError, explain
 from treadle.metrics._accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
     SparseCategoricalAccuracy,
 )
+from treadle.metrics._adapters import (
+    LossMetric,
+    SklearnMetric,
+    TorchmetricsMetric,
+    is_sklearn_metric,
+    is_torch_loss,
+    is_torchmetric,
+)
 from treadle.metrics._base import Metric
+from treadle.metrics._crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
 from treadle.metrics._family import FAMILY
 from treadle.metrics._reduction import MeanMetricWrapper
 
 Shape = Sequence[int | None]
 
-_ACCURACY = ("accuracy", "acc")
+_BY_SHAPE = {
+    "accuracy": (BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy),
+    "crossentropy": (BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy),
+}
+_BY_SHAPE["acc"], _BY_SHAPE["ce"] = _BY_SHAPE["accuracy"], _BY_SHAPE["crossentropy"]
 
 
 def needs_shapes(identifier: Any) -> bool:
     """Return whether `as_metric` must know the shapes of target and output to read `identifier`."""
-    return isinstance(identifier, str) and identifier in _ACCURACY
+    return isinstance(identifier, str) and identifier in _BY_SHAPE
 
 
 def as_metric(
@@ -75,15 +93,20 @@ def as_metric(
 
 
 def _wrapped(found: Any) -> Metric:
-    if isinstance(found, type) or not callable(found):
-        made = FAMILY.get(found)
-        if isinstance(made, Metric):
-            return made
-        found = made
-    name = getattr(found, "__name__", None)
-    if name is None and isinstance(found, functools.partial):
-        name = found.func.__name__
-    return MeanMetricWrapper(found, name)
+    if isinstance(found, (Mapping, type)):
+        return FAMILY.get(found)
+    if isinstance(found, losses.Loss):
+        return LossMetric(found)
+    if is_sklearn_metric(found):
+        return SklearnMetric(found)
+    if is_torchmetric(found):
+        return TorchmetricsMetric(found)
+    if is_torch_loss(found):
+        return LossMetric(losses.as_loss(found))
+    if not callable(found):
+        return FAMILY.get(found)  # raises
+    function = found.func if isinstance(found, functools.partial) else found
+    return MeanMetricWrapper(found, getattr(function, "__name__", None))
 
 
 def _form(output_shape: Shape, target_shape: Shape) -> str:
@@ -100,7 +123,8 @@ def _form(output_shape: Shape, target_shape: Shape) -> str:
     raise ShapeError(
         explain(
             "Targets and outputs do not fit each other.",
-            expected=f"class labels of shape {tuple(output_shape[:-1])} or one-hot rows of shape {tuple(output_shape)}",
+            expected=f"class labels of shape {tuple(output_shape[:-1])} or one-hot rows of shape "
+            f"{tuple(output_shape)}",
             got=f"targets of shape {tuple(target_shape)}",
             fix="reshape the targets, or give the output layer another width",
         )
@@ -111,10 +135,14 @@ def _reads_logits(loss: Any) -> bool:
     """Return whether `loss` (an object, or a partial) takes logits."""
     if isinstance(loss, functools.partial):
         return bool(loss.keywords.get("from_logits"))
-    if bool(getattr(loss, "from_logits", False)):
-        return True
-    kwargs = getattr(loss, "_fn_kwargs", None) or getattr(loss, "_kwargs", None)
-    return bool(isinstance(kwargs, dict) and kwargs.get("from_logits"))
+    inner = getattr(loss, "fn", loss)  # a criterion of torch may be wrapped
+    logits_only = ("BCEWithLogitsLoss", "CrossEntropyLoss")
+    functions = ("binary_cross_entropy_with_logits", "cross_entropy")
+    return (
+        bool(getattr(loss, "from_logits", False))
+        or type(inner).__name__ in logits_only
+        or getattr(inner, "__name__", "") in functions
+    )
 
 
 def _by_shapes(
@@ -126,10 +154,12 @@ def _by_shapes(
                 f"What {name!r} means depends on the shapes of targets and outputs.",
                 expected="output_shape and target_shape",
                 got="none",
-                fix="name the metric itself, such as 'sparse_categorical_accuracy', or call this with data at hand",
+                fix="name the metric itself, such as 'sparse_categorical_accuracy'",
             )
         )
     form = _form(output_shape, target_shape)
-    if form == "binary":
-        return BinaryAccuracy(name, threshold=0.0 if _reads_logits(loss) else 0.5)
-    return CategoricalAccuracy(name) if form == "categorical" else SparseCategoricalAccuracy(name)
+    cls = _BY_SHAPE[name][("binary", "categorical", "sparse").index(form)]
+    logits = _reads_logits(loss)
+    if name in ("crossentropy", "ce"):
+        return cls(name, from_logits=logits)
+    return cls(name, threshold=0.0) if form == "binary" and logits else cls(name)
