@@ -241,6 +241,7 @@ class Softmax(Layer):
         Keras 3 API, `keras.layers.Softmax`.
     """
 
+    _plain_call = True
     supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:

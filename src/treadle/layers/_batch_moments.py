@@ -55,7 +55,7 @@ def _moments(
 def renormalized(
     layer: Any, mean: torch.Tensor, variance: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the factor r and the shift d that lead from the batch's statistics to the running ones."""
+    """Return the factor r and the shift d from the batch's statistics to the running ones, which then follow."""
     stddev = torch.sqrt(variance + layer.epsilon)
     clipping = layer.renorm_clipping
     r = stddev / layer.renorm_stddev
@@ -63,7 +63,15 @@ def renormalized(
     r = r.clamp(clipping.get("rmin", 0.0), clipping.get("rmax", float("inf")))
     bound = clipping.get("dmax", float("inf"))
     d = d.clamp(-bound, bound)
-    rate = 1 - layer.renorm_momentum
-    layer.renorm_mean.lerp_(mean.to(layer.renorm_mean.dtype), rate)
-    layer.renorm_stddev.lerp_(stddev.to(layer.renorm_stddev.dtype), rate)
+    slow, rate = 1 - layer.momentum, 1 - layer.renorm_momentum
+    _follow(layer.moving_mean, mean, slow)
+    _follow(layer.moving_stddev, stddev, slow)
+    # The variance of inference is the square of the moving deviation, which already holds epsilon.
+    layer.moving_variance.copy_((layer.moving_stddev**2 - layer.epsilon).clamp(min=0))
+    _follow(layer.renorm_mean, mean, rate)
+    _follow(layer.renorm_stddev, stddev, rate)
     return r, d
+
+
+def _follow(moving: torch.Tensor, batch: torch.Tensor, rate: float) -> None:
+    moving.lerp_(batch.to(moving.dtype), rate)

@@ -1,7 +1,7 @@
 """Batch normalization on torch's fused kernel, with Keras's moving statistics.
 
-Keras moves the biased batch variance into the moving variance, torch's kernel the unbiased one; the kernel
-therefore gets scratch statistics, from which the moving ones are updated.
+Keras moves the biased batch variance into the moving variance, torch's kernel the unbiased one, which is corrected
+afterwards.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from treadle import _core
 from treadle.layers._batch_moments import masked_moments, renormalized, synchronized_moments
 from treadle.layers._checks import check_features, fraction, positive_number
 from treadle.layers._family import FAMILY
-from treadle.layers._inference_warning import watch_gradients
 from treadle.layers._layer import Layer
+from treadle.layers._training_mode import is_training, watch_gradients
 
 
 @FAMILY.member()
@@ -64,6 +64,7 @@ class BatchNormalization(Layer):
         Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167; Ioffe, 2017, https://arxiv.org/abs/1702.03275
     """
 
+    _plain_call = True  # asks the context itself when `training` is not given
     supports_masking = True
 
     def __init__(
@@ -120,7 +121,7 @@ class BatchNormalization(Layer):
                 )
             )
         size = self._features = check_features(self, input_shape, self.axis)
-        self._rank, self._last = rank, self.axis in (-1, rank - 1)
+        self._rank = rank
         self.gamma = (
             self.add_weight((size,), name="gamma", **self._gamma_arguments) if self.scale else None
         )
@@ -133,26 +134,33 @@ class BatchNormalization(Layer):
             (size,), variance, trainable=False, name="moving_variance"
         )
         if self.renorm:
-            self.renorm_mean = self.add_weight((size,), mean, trainable=False, name="renorm_mean")
-            self.renorm_stddev = self.add_weight(
-                (size,), variance, trainable=False, name="renorm_stddev"
-            )
+            for name in ("moving_stddev", "renorm_mean", "renorm_stddev"):
+                start = mean if name == "renorm_mean" else variance
+                setattr(self, name, self.add_weight((size,), start, trainable=False, name=name))
         self.built = True
 
     def call(
-        self, inputs: torch.Tensor, training: bool = False, mask: torch.Tensor | None = None
+        self,
+        inputs: torch.Tensor,
+        training: bool | None = None,
+        mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return the normalized `inputs`, of the same shape."""
         if inputs.dim() != self._rank or inputs.shape[self.axis] != self._features:
             raise self._wrong_input(inputs)
+        if training is None:
+            training = is_training(self)
+        learns = self._trainable
         # torch's kernels take the features on axis 1; for (batch, height, width, features) that is a view.
-        x = inputs.movedim(self.axis, 1) if self._rank > 2 else inputs
-        if not training or not self._trainable:
+        x = inputs if self._rank == 2 else inputs.movedim(self.axis, 1)
+        if not training or not learns:
             x = self._inference(x)
-            outputs = x.movedim(1, self.axis) if self._rank > 2 else x
-            return watch_gradients(self, outputs) if self._trainable else outputs
-        x = self._fused_training(x) if self._fused and mask is None else self._general(x, mask)
-        return x.movedim(1, self.axis) if self._rank > 2 else x
+        elif self._fused and mask is None:
+            x = self._fused_training(x)
+        else:
+            x = self._general(x, mask)
+        outputs = x if self._rank == 2 else x.movedim(1, self.axis)
+        return outputs if training or not learns else watch_gradients(self, outputs)
 
     def _inference(self, x: torch.Tensor) -> torch.Tensor:
         return torch.batch_norm(
@@ -171,22 +179,24 @@ class BatchNormalization(Layer):
         count = x.numel() // self._features
         if count < 2:  # the unbiased variance of one value is not defined
             return self._general(x, None)
-        mean, variance = torch.zeros_like(self.moving_mean), torch.zeros_like(self.moving_mean)
+        mean, variance = self.moving_mean, self.moving_variance
+        kept = variance * self.momentum
         outputs = torch.batch_norm(
             x,
             self.gamma,
             self.beta,
-            mean,
-            variance,
+            # The backward pass saves these without using them: as `.data`, later updates are no conflict.
+            mean.data,
+            variance.data,
             True,
-            1.0,
+            1 - self.momentum,
             self.epsilon,
             torch.backends.cudnn.enabled,
         )
-        self._move(mean, variance * ((count - 1) / count))
+        # The kernel has added the unbiased variance, count / (count - 1) times the biased one.
+        variance.lerp_(kept, 1 / count)
         return outputs
 
-    @torch.no_grad()
     def _move(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
         rate = 1 - self.momentum
         self.moving_mean.lerp_(mean.to(self.moving_mean.dtype), rate)
@@ -200,7 +210,8 @@ class BatchNormalization(Layer):
         r = d = None
         if self.renorm:
             r, d = renormalized(self, mean.detach(), variance.detach())
-        self._move(mean.detach(), variance.detach())
+        else:
+            self._move(mean.detach(), variance.detach())
         shape = (1, -1) + (1,) * (x.dim() - 2)
         factor = torch.rsqrt(variance + self.epsilon)
         normal = (x.to(mean.dtype) - mean.view(shape)) * factor.view(shape)

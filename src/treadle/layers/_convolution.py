@@ -12,7 +12,25 @@ from treadle.layers._checks import check_features, check_rank, choice, int_tuple
 from treadle.layers._family import FAMILY
 from treadle.layers._layer import Layer
 
-_CONVOLVE = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
+
+def _convolve_sequences(
+    x: torch.Tensor,
+    kernel: torch.Tensor,
+    bias: torch.Tensor | None,
+    strides: tuple[int, ...],
+    padding: Any,
+    dilation: tuple[int, ...],
+    groups: int,
+) -> torch.Tensor:
+    """Convolve (batch, in, steps) as images of height 1: torch has channels-last kernels for images only."""
+    images, kernels = x.unsqueeze(2), kernel.unsqueeze(2)
+    padding = (0, *padding) if padding else 0
+    return torch.conv2d(
+        images, kernels, bias, (1, *strides), padding, (1, *dilation), groups
+    ).squeeze(2)
+
+
+_CONVOLVE: dict[int, Any] = {1: _convolve_sequences, 2: torch.conv2d, 3: torch.conv3d}
 
 
 class BaseConvolution(Layer):

@@ -11,9 +11,9 @@ from treadle import _core
 from treadle.layers import _channels
 from treadle.layers._checks import check_rank, fraction
 from treadle.layers._family import FAMILY
-from treadle.layers._inference_warning import watch_gradients
 from treadle.layers._layer import Layer
 from treadle.layers._random_stream import RandomStream
+from treadle.layers._training_mode import is_training, watch_gradients
 
 
 @FAMILY.member()
@@ -42,6 +42,7 @@ class Dropout(Layer):
         Srivastava et al., 2014, Dropout: A Simple Way to Prevent Neural Networks from Overfitting.
     """
 
+    _plain_call = True  # asks the context itself when `training` is not given
     supports_masking = True
 
     def __init__(
@@ -58,10 +59,12 @@ class Dropout(Layer):
         self.random_stream = RandomStream(seed)
         self._fused = noise_shape is None and seed is None
 
-    def call(self, inputs: torch.Tensor, training: bool = False) -> torch.Tensor:
+    def call(self, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
         """Return `inputs` with some elements dropped if `training`."""
         if not self.rate:
             return inputs
+        if training is None:
+            training = is_training(self)
         if not training:
             return watch_gradients(self, inputs)
         if self._fused:
@@ -95,6 +98,7 @@ class SpatialDropout(Layer):
     """What the spatial dropouts share: one random decision per sample and channel."""
 
     rank: ClassVar[int]
+    _plain_call = True  # asks the context itself when `training` is not given
     supports_masking = True
 
     def __init__(
@@ -117,10 +121,12 @@ class SpatialDropout(Layer):
         check_rank(self, input_shape, (self.rank + 2,), meaning)
         self.built = True
 
-    def call(self, inputs: torch.Tensor, training: bool = False) -> torch.Tensor:
+    def call(self, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
         """Return `inputs` with some channels dropped if `training`."""
         if not self.rate:
             return inputs
+        if training is None:
+            training = is_training(self)
         if not training:
             return watch_gradients(self, inputs)
         shape = [1 if axis in self._axes else size for axis, size in enumerate(inputs.shape)]

@@ -144,7 +144,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
 
     rank = 1
 
-    _plain_call = False
+    _plain_call = True
     supports_masking = True
 
     def call(self, inputs: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:

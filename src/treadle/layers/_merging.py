@@ -16,9 +16,20 @@ from treadle.layers._layer import Layer
 class Merge(Layer):
     """What the elementwise merges share; an input of lower rank gets axes of size 1 after the batch."""
 
+    _plain_call = True
     supports_masking = True
     _combine: ClassVar[Callable[..., torch.Tensor]]
     _exact: ClassVar[int | None] = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Merge tensors, arrays or symbolic tensors."""
+        if self._plain and len(args) == 1 and not kwargs and type(args[0]) in (list, tuple):
+            for tensor in args[0]:
+                if type(tensor) is not torch.Tensor:
+                    break
+            else:
+                return self._call_impl(args[0])
+        return super().__call__(*args, **kwargs)
 
     def build(self, input_shape: Any) -> None:
         """Check that the shapes can be broadcast to each other."""

@@ -14,8 +14,32 @@ from treadle.layers._checks import int_tuple, positive_int
 from treadle.layers._convolution import BaseConvolution, weight_arguments, wrong_input
 from treadle.layers._family import FAMILY
 
+
+def _convolve_sequences(
+    x: torch.Tensor,
+    kernel: torch.Tensor,
+    bias: torch.Tensor | None,
+    strides: tuple[int, ...],
+    crop: Any,
+    extra: Any,
+    groups: int,
+    dilation: tuple[int, ...],
+) -> torch.Tensor:
+    """Convolve (batch, in, steps) as images of height 1: torch has channels-last kernels for images only."""
+    return torch.conv_transpose2d(
+        x.unsqueeze(2),
+        kernel.unsqueeze(2),
+        bias,
+        (1, *strides),
+        (0, *crop),
+        (0, *extra),
+        groups,
+        (1, *dilation),
+    ).squeeze(2)
+
+
 _CONVOLVE: dict[int, Any] = {
-    1: torch.conv_transpose1d,
+    1: _convolve_sequences,
     2: torch.conv_transpose2d,
     3: torch.conv_transpose3d,
 }

@@ -1,4 +1,4 @@
-"""The warning for gradients through a layer that ran in inference mode although it differs in training."""
+"""Training or inference: what holds for a call, and the warning for gradients through a layer in the wrong mode."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from typing import Any
 import torch
 
 from treadle import _core
+from treadle.layers._context import context
 
 _given: list[str] = []  # once per process is enough
+
+
+def is_training(layer: Any) -> bool:
+    """Return the mode of a call that was given no `training`: the enclosing call's, or the module's own."""
+    return layer.training if context.training is None else context.training
 
 
 def watch_gradients(layer: Any, outputs: torch.Tensor) -> torch.Tensor:
