@@ -10,14 +10,17 @@ from typing import Any
 from treadle._core import DataError, explain
 
 # Okabe and Ito, 2008, Color Universal Design: told apart with every kind of colour vision.
-_TRAINING, _VALIDATION, _OTHER = "#0072B2", "#D55E00", "#009E73"
+_TRAINING, _VALIDATION = "#0072B2", "#D55E00"
 _GREY = "#666666"
+_EVERY_EPOCH = 12  # up to so many epochs each has its tick
 
 
 def plot_history(
     history: Mapping[str, Sequence[float]], path: str | os.PathLike[str] | None = None
 ) -> Any:
     """Draw how loss and metrics went, epoch by epoch: one panel for each, training and validation together.
+
+    Where there are fewer values than epochs they are taken to be those of every second epoch, every third, and so on.
 
     Args:
         history: Values per epoch by name, such as `fit(...).history`; `val_accuracy` goes with `accuracy`.
@@ -54,6 +57,7 @@ def plot_history(
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(max(5.4, 4.6 * columns), 3.6 * rows), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # pyright: ignore
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
     for axis, (name, series) in zip(axes, panels.items(), strict=False):
         _draw(axis, name, series)
@@ -69,8 +73,7 @@ def _panels(history: Mapping[str, Sequence[float]]) -> dict[str, dict[str, list[
     panels: dict[str, dict[str, list[float]]] = {}
     for key, values in history.items():
         name = key.removeprefix("val_")
-        paired = key != name or f"val_{key}" in history
-        kind = ("validation" if key != name else "training") if paired else "value"
+        kind = "validation" if key != name else "training"
         try:
             numbers = [float(value) for value in values]
         except (TypeError, ValueError) as error:
@@ -101,13 +104,13 @@ def _draw(axis: Any, name: str, series: Mapping[str, list[float]]) -> None:
     looks = {
         "training": {"color": _TRAINING, "linestyle": "-"},
         "validation": {"color": _VALIDATION, "linestyle": "--"},
-        "value": {"color": _OTHER, "linestyle": "-"},
     }
     longest = max(len(values) for values in series.values())
     for kind in [kind for kind in looks if kind in series]:
         values = series[kind]
+        every = longest // len(values)  # `validation_freq`
         axis.plot(
-            range(1, len(values) + 1),
+            range(every, every * len(values) + 1, every),
             values,
             label=kind,
             linewidth=1.8,
@@ -117,7 +120,10 @@ def _draw(axis: Any, name: str, series: Mapping[str, list[float]]) -> None:
         )
     axis.set_title(name.replace("_", " "), fontsize=11, fontweight="bold")
     axis.set_xlabel("epoch", color=_GREY)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    if longest <= _EVERY_EPOCH:
+        axis.set_xticks(range(1, longest + 1))
+    else:
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_xlim(0.7, longest + 0.3 if longest > 1 else 1.3)
     axis.grid(True, color="#DDDDDD", linewidth=0.7)
     axis.set_axisbelow(True)
