@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from treadle._core import explain
@@ -11,7 +13,7 @@ Tensors = list[torch.Tensor]
 
 
 class Accumulation:
-    """Sums weighted gradients until enough batches have come.
+    """Sums weighted gradients; the optimizer's count says when enough batches have come.
 
     Args:
         owner: The optimizer's class name, for messages.
@@ -23,11 +25,10 @@ class Accumulation:
     def __init__(self, owner: str, batches: int) -> None:
         check_count(owner, 2, gradient_accumulation_steps=batches)
         self.batches = batches
-        self.pending = 0
         self.weight = 0.0
 
-    def add(self, sums: Tensors, grads: Tensors, weight: float) -> bool:
-        """Add the gradients of one batch; return whether an update is due."""
+    def add(self, sums: Tensors, grads: Sequence[torch.Tensor], weight: float) -> None:
+        """Add the gradients of one batch."""
         if not weight > 0:
             raise ValueError(
                 explain(
@@ -38,13 +39,11 @@ class Accumulation:
                 )
             )
         torch._foreach_add_(sums, grads, alpha=weight)
-        self.pending += 1
         self.weight += weight
-        return self.pending >= self.batches
 
     def mean(self, sums: Tensors) -> Tensors:
         """Return the mean of the gradients since the last update, and start anew."""
         mean = list(torch._foreach_div(sums, self.weight))
         torch._foreach_zero_(sums)
-        self.pending, self.weight = 0, 0.0
+        self.weight = 0.0
         return mean

@@ -25,7 +25,7 @@ def adam_update(
     decay: float = 0.0,
     amsgrad: bool = False,
 ) -> None:
-    """Do step number `step` (the first is 1) of Adam; `decay` is weight decay per unit of the rate.
+    """Do step number `step` (the first is 1) of Adam; fused kernels apply `decay`, per unit of the rate, too.
 
     Keras adds epsilon to the root of the uncorrected second moment, torch's kernel to that of the corrected one:
     the same formula with epsilon divided by the correction.
@@ -91,8 +91,6 @@ class Adam(Optimizer):
         Reddi et al., 2018, On the convergence of Adam and beyond.
     """
 
-    _kernel_decays = True
-
     @takes_options
     def __init__(
         self,
@@ -111,8 +109,11 @@ class Adam(Optimizer):
         self._layout = (("momentum", "velocity"), *((("velocity_hat",),) if amsgrad else ()))
         super().__init__(learning_rate, **options)
 
+    def _shrink(self, bucket: Bucket, rate: float) -> None:
+        if not bucket.fused:
+            super()._shrink(bucket, rate)
+
     def _update(self, bucket: Bucket, grads: Tensors, rate: float, step: int) -> None:
-        decay = bucket.group["weight_decay"] if bucket.decays else None
         adam_update(
             bucket,
             grads,
@@ -120,7 +121,7 @@ class Adam(Optimizer):
             step,
             (self.beta_1, self.beta_2),
             self.epsilon,
-            decay or 0.0,
+            self._decay(bucket),
             self.amsgrad,
         )
 

@@ -7,7 +7,7 @@ formula, average, constraints), each of which runs fused or foreach kernels over
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, overload
 
@@ -24,8 +24,8 @@ from treadle._core import (
 )
 from treadle.optimizers._accumulation import Accumulation
 from treadle.optimizers._averaging import MovingAverage
+from treadle.optimizers._build import BuildableOptimizer
 from treadle.optimizers._clipping import make_clip
-from treadle.optimizers._extension import ExtensibleOptimizer
 from treadle.optimizers._options import (
     check_positive,
     check_range,
@@ -33,17 +33,7 @@ from treadle.optimizers._options import (
     refuse_parameters,
     refuse_unknown,
 )
-from treadle.optimizers._plan import (
-    Bucket,
-    Plan,
-    can_fuse,
-    check_lengths,
-    fit_gradient,
-    name_of,
-    refuse_no_gradients,
-    split_missing,
-    warn_missing,
-)
+from treadle.optimizers._plan import Bucket, Plan
 from treadle.optimizers._scalars import LearningRate, make_counter
 from treadle.optimizers.schedules import LearningRateSchedule
 from treadle.optimizers.schedules import deserialize as deserialize_schedule
@@ -52,15 +42,14 @@ Tensors = list[torch.Tensor]
 Rate = float | LearningRateSchedule | Callable[[], Any]
 
 _grad = attrgetter("grad")
-_MOST_PLANS = 32  # a model whose set of gradients changes at every step must not fill the memory
 
 
-class Optimizer(ExtensibleOptimizer):
+class Optimizer(BuildableOptimizer):
     """The base of all optimizers: a `torch.optim.Optimizer` that is made without parameters.
 
     It is built on its variables by `build(variables)`, or by the first `apply(grads, variables)`. After that
     torch's way works too: `zero_grad()`, `loss.backward()`, `step()`, `state_dict()`, hooks, torch's learning rate
-    schedulers and `GradScaler`. `iterations` counts updates.
+    schedulers and `GradScaler`.
 
     A subclass overrides `build` (to make slots) and `update_step(gradient, variable, learning_rate)`.
 
@@ -77,6 +66,7 @@ class Optimizer(ExtensibleOptimizer):
             `finalize_variable_values`.
         loss_scale_factor: `scale_loss` multiplies by it and `apply` divides by it.
         gradient_accumulation_steps: Batches per update, at least 2; the update uses the mean of their gradients.
+            Schedules count batches, as in Keras; `iterations` counts updates.
         name: A name; by default the class's, numbered.
         **kwargs: None is known; the error suggests the nearest argument.
 
@@ -144,14 +134,15 @@ class Optimizer(ExtensibleOptimizer):
         self._followed = 0.0  # the rate that was written last
         self._iterations = make_counter(f"{self.name}/iteration")
         super().__init__([{"params": []}], {"lr": 0.0, "weight_decay": weight_decay})
-        self.learning_rate = learning_rate
-
-    # Learning rate and count
+        self._take_rate(learning_rate)
 
     @property
     def iterations(self) -> StateVariable:
         """The number of updates done, an integer scalar on the CPU."""
-        return self._iterations
+        if self._accumulation is None:
+            return self._iterations
+        done = self._iterations // self._accumulation.batches
+        return StateVariable.wrap(done, "iteration")
 
     @property
     def learning_rate(self) -> LearningRate:
@@ -160,6 +151,9 @@ class Optimizer(ExtensibleOptimizer):
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
+        self._take_rate(value)
+
+    def _take_rate(self, value: Any) -> None:
         if isinstance(value, dict):
             value = deserialize_schedule(value)
         if isinstance(value, LearningRateSchedule) or (
@@ -197,126 +191,6 @@ class Optimizer(ExtensibleOptimizer):
             return schedule.evaluate(self._iterations)
         return float(schedule())
 
-    # Variables
-
-    def build(self, variables: Iterable[torch.Tensor]) -> None:
-        """Take `variables` in charge and make their slots; a second call with the same ones does nothing.
-
-        Args:
-            variables: Parameters, such as `model.trainable_variables` or `model.parameters()`.
-        """
-        variables = list(variables)
-        if self.built and list(map(id, variables)) == list(map(id, self._variables)):
-            return
-        if self.built:
-            raise StateError(
-                explain(
-                    f"{self.name} was already built on other variables.",
-                    expected=f"the same {len(self._variables)} variables",
-                    got=f"{len(variables)} variables",
-                    fix="make a new optimizer, or use add_param_group({'params': variables})",
-                )
-            )
-        if len(set(map(id, variables))) < len(variables):
-            raise ValueError(
-                explain(
-                    "A variable was given twice.",
-                    expected="each variable once",
-                    got=f"{len(variables)} variables, {len(set(map(id, variables)))} different ones",
-                    fix="share a layer by calling it twice; its variables are listed once",
-                )
-            )
-        group = self.param_groups.pop()
-        super().add_param_group({**group, "params": variables})
-        self._track(variables)
-        # An overridden `build` comes here first: the slots that it makes afterwards belong to no plan yet.
-        self._plans.clear()
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Take more variables in charge, with a learning rate ("lr") and weight decay of their own, as in torch."""
-        if not self.param_groups:  # torch's constructor
-            super().add_param_group(param_group)
-            return
-        unknown = set(param_group) - {"params", "lr", "weight_decay"}
-        if unknown or (self._schedule is not None and "lr" in param_group):
-            raise ValueError(
-                explain(
-                    "This parameter group cannot be added.",
-                    expected='the keys "params", "weight_decay" and, without a schedule, "lr"',
-                    got=", ".join(sorted(param_group)),
-                    fix="make a second optimizer for what differs otherwise",
-                )
-            )
-        group = {"lr": self.param_groups[0]["lr"], **param_group}
-        check_rate(group["lr"], type(self).__name__)
-        if not self.built:
-            self.param_groups.clear()
-        super().add_param_group(group)
-        self._track(self.param_groups[-1]["params"])
-        self._plans.clear()
-
-    def _track(self, variables: list[torch.Tensor]) -> None:
-        """Make the slots of new variables."""
-        self._variables.extend(variables)
-        self.built = True
-        parts = [part.slot for part in (self._average, self._accumulation) if part is not None]
-        for name in parts:
-            self.add_optimizer_variables(variables, name)
-        for variable in variables:
-            for name, value in self._new_slots(variable).items():
-                self.state[variable][name] = self._wrap_slot(value, variable, name)
-
-    def _new_slots(self, variable: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the initial slots of a variable; slots that look like it start at zero."""
-        return {
-            name: torch.zeros_like(variable.detach()) for names in self._layout for name in names
-        }
-
-    _layout: tuple[tuple[str, ...], ...] = ()
-
-    def _slot_order(self) -> list[tuple[str, ...]]:
-        order: list[tuple[str, ...]] = [("average",), ("gradient_accumulator",), *self._layout]
-        known = {name for names in order for name in names}
-        for variable in self._variables:
-            for name in self.state[variable]:
-                if name not in known:
-                    known.add(name)
-                    order.append((name,))
-        return order
-
-    def exclude_from_weight_decay(
-        self,
-        var_list: Sequence[torch.Tensor] | None = None,
-        var_names: Sequence[str] | None = None,
-    ) -> None:
-        """Leave variables out of weight decay; call it before the first update.
-
-        Args:
-            var_list: Variables to leave out.
-            var_names: Texts; a variable whose name or path contains one of them is left out.
-
-        Raises:
-            StateError: if the optimizer is built already.
-        """
-        if self.built:
-            raise StateError(
-                explain(
-                    f"{self.name} is built already: it is too late to exclude variables.",
-                    expected="exclude_from_weight_decay() before build() or the first update",
-                    got="a built optimizer",
-                    fix="call it right after the optimizer is made",
-                )
-            )
-        self._undecayed.extend(var_list or ())
-        self._undecayed_names.extend(var_names or ())
-
-    def _decays(self, variable: torch.Tensor) -> bool:
-        path = f"{getattr(variable, 'path', '')} {getattr(variable, '_name', '')}"
-        return not (
-            any(variable is other for other in self._undecayed)
-            or any(name in path for name in self._undecayed_names)
-        )
-
     def finalize_variable_values(self, var_list: Iterable[torch.Tensor]) -> None:
         """Overwrite variables with their moving averages, if `use_ema`; `fit` does it at its end.
 
@@ -342,8 +216,6 @@ class Optimizer(ExtensibleOptimizer):
             fixed = self._schedule is None
             config["learning_rate"] = self._rate() if fixed else serialize(self._schedule)
         return config
-
-    # Updates
 
     def apply(
         self,
@@ -381,7 +253,7 @@ class Optimizer(ExtensibleOptimizer):
         """Do one update with pairs (gradient, variable), and return `iterations`."""
         pairs = list(grads_and_vars)
         self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
-        return self._iterations
+        return self.iterations
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -415,21 +287,26 @@ class Optimizer(ExtensibleOptimizer):
         if self.loss_scale_factor is not None:
             grads = torch._foreach_div(grads, self.loss_scale_factor)
         if self._accumulation is not None:
-            ready = self._accumulation.add(plan.slots[Accumulation.slot], grads, weight)
+            self._accumulation.add(plan.slots[Accumulation.slot], grads, weight)
             self._pending.update(plan.by_id)
-            if ready:
-                self.flush()
-            return
-        self._update_all(plan, grads)
+            if (int(self._iterations) + 1) % self._accumulation.batches == 0:
+                self._update_with_mean(self._accumulation)
+        else:
+            self._update_all(plan, grads)
+        self._iterations.add_(1)
 
     @torch.no_grad()
     def flush(self) -> None:
         """Do the update that accumulated gradients wait for, if any: for the end of data that does not divide."""
-        if self._accumulation is None or not self._accumulation.pending:
-            return
+        parts = self._accumulation
+        if parts is not None and int(self._iterations) % parts.batches:
+            self._update_with_mean(parts)
+            self._iterations.add_(parts.batches - int(self._iterations) % parts.batches)
+
+    def _update_with_mean(self, parts: Accumulation) -> None:
         plan = self._plan_for(list(self._pending.values()) or self._variables)
         self._pending.clear()
-        self._update_all(plan, self._accumulation.mean(plan.slots[Accumulation.slot]))
+        self._update_all(plan, parts.mean(plan.slots[Accumulation.slot]))
 
     def _update_all(self, plan: Plan, grads: Tensors) -> None:
         """Clip, shrink, update, average, constrain: one update of the variables of a plan."""
@@ -438,21 +315,29 @@ class Optimizer(ExtensibleOptimizer):
             self._watch(size)
         if self._schedule is not None:
             self._follow_schedule()
-        step = int(self._iterations) + 1
+        parts = self._accumulation
+        step = int(self._iterations) // (1 if parts is None else parts.batches) + 1
         split = len(plan.buckets) > 1
         for bucket in plan.buckets:
             rate = bucket.group["lr"]
             if not 0.0 <= rate < float("inf"):
                 check_rate(rate, type(self).__name__)
-            decay = bucket.group["weight_decay"] if bucket.decays else None
-            if decay and not (bucket.fused and self._kernel_decays):
-                torch._foreach_mul_(bucket.variables, 1.0 - rate * decay)
+            self._shrink(bucket, rate)
             self._update(bucket, bucket.pick(grads) if split else grads, rate, step)
         if self._average is not None:
             self._average.update(plan.variables, plan.slots[MovingAverage.slot], step)
         for variable in plan.constrained:
             variable.copy_(variable.constraint(variable))  # type: ignore[attr-defined]
-        self._iterations.add_(1)
+
+    def _decay(self, bucket: Bucket) -> float:
+        """Return the weight decay of a bucket, per unit of the rate."""
+        return (bucket.group["weight_decay"] or 0.0) if bucket.decays else 0.0
+
+    def _shrink(self, bucket: Bucket, rate: float) -> None:
+        """Apply weight decay; a formula that does it itself overrides this."""
+        decay = self._decay(bucket)
+        if decay:
+            torch._foreach_mul_(bucket.variables, 1.0 - rate * decay)
 
     def _follow_schedule(self) -> None:
         rate = self._rate()
@@ -469,119 +354,6 @@ class Optimizer(ExtensibleOptimizer):
                 )
             group["lr"] = rate
         self._followed = rate
-
-    # Matching gradients with variables
-
-    def _match(self, grads: Sequence[Any], variables: Any) -> tuple[Plan | None, Sequence[Any]]:
-        """Return the plan for these variables, and gradients that its kernels can take."""
-        if variables is None:
-            self._need_build()
-            variables = self._variables
-        elif not self.built:
-            variables = list(variables)
-            self.build(variables)
-        check_lengths(grads, variables)
-        if len(grads) == 0:
-            return None, grads
-        plan = self._plans.get(tuple(map(id, variables)))
-        if plan is not None and plan.fits(grads):
-            return plan, grads
-        return self._fit(grads, variables)
-
-    def _fit(self, grads: Sequence[Any], variables: Any) -> tuple[Plan, list[torch.Tensor]]:
-        """Do what `_match` does for gradients that are missing, of another dtype or in another memory order."""
-        present, kept, missing = split_missing(grads, variables)
-        if not present:
-            refuse_no_gradients()
-        if missing and not self._warned_missing:
-            self._warned_missing = True
-            warn_missing(missing)
-        plan = self._plan_for(kept)
-        if not plan.fits(present):
-            present = [
-                fit_gradient(grad, variable, position)
-                for position, (grad, variable) in enumerate(zip(present, kept, strict=True))
-            ]
-        return plan, present
-
-    def _plan_for(self, variables: list[torch.Tensor]) -> Plan:
-        key = tuple(map(id, variables))
-        plan = self._plans.get(key)
-        if plan is None:
-            if len(self._plans) >= _MOST_PLANS:
-                self._plans.clear()
-            self._check_known(variables)
-            plan = self._plans[key] = self._make_plan(variables)
-        return plan
-
-    def _make_plan(self, variables: list[torch.Tensor]) -> Plan:
-        groups = {id(v): group for group in self.param_groups for v in group["params"]}
-        numbers = {id(group): number for number, group in enumerate(self.param_groups)}
-        members: dict[Hashable, list[int]] = {}
-        for position, variable in enumerate(variables):
-            key = (
-                numbers[id(groups[id(variable)])],
-                variable.device,
-                variable.dtype,
-                can_fuse(variable),
-                self._decays(variable),
-                self._kind(variable),
-            )
-            members.setdefault(key, []).append(position)
-        buckets = [
-            Bucket(
-                groups[id(variables[positions[0]])],
-                [variables[position] for position in positions],
-                positions,
-                self._slot_lists([variables[position] for position in positions]),
-                kind=key[5],
-                decays=key[4],
-                fused=key[3],
-            )
-            for key, positions in members.items()
-        ]
-        return Plan(variables, self._slot_lists(variables), buckets)
-
-    def _slot_lists(self, variables: list[torch.Tensor]) -> dict[str, Tensors]:
-        """Return each slot that all of these variables have, as a list."""
-        held = [self.state[variable] for variable in variables]
-        return {
-            name: [slots[name] for slots in held]
-            for name in held[0]
-            if all(name in h for h in held)
-        }
-
-    def _kind(self, variable: torch.Tensor) -> Hashable:
-        """Return what tells variables with different formulas apart."""
-        del variable
-        return None
-
-    def _check_known(self, variables: list[torch.Tensor]) -> None:
-        known = self._positions()
-        for position, variable in enumerate(variables):
-            if id(variable) not in known:
-                raise ValueError(
-                    explain(
-                        f"{self.name} does not know the variable {name_of(variable, position)}.",
-                        expected=f"some of the {len(known)} variables that it was built on",
-                        got="another variable",
-                        fix="make a new optimizer for a new model, or use "
-                        "add_param_group({'params': [variable]})",
-                    )
-                )
-
-    def _need_build(self) -> None:
-        if not self.built:
-            raise StateError(
-                explain(
-                    f"{self.name} does not know which variables to update.",
-                    expected="a built optimizer",
-                    got="an update before build()",
-                    fix="call optimizer.build(model.parameters()) once, or give the variables to apply()",
-                )
-            )
-
-    # Gradients that are not finite
 
     def _watch(self, size: torch.Tensor) -> None:
         """Look at the size of the gradients where that costs nothing; keep it on the device elsewhere."""

@@ -38,7 +38,7 @@ class Bucket:
         fused: Whether flat-memory kernels may be used.
     """
 
-    __slots__ = ("decays", "fused", "group", "kind", "pick", "slots", "steps", "variables")
+    __slots__ = ("cache", "decays", "fused", "group", "kind", "pick", "slots", "steps", "variables")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Bucket:
     ) -> None:
         self.group, self.variables, self.slots = group, variables, slots
         self.kind, self.decays, self.fused = kind, decays, fused
+        self.cache: dict[str, Any] = {}
         getter: Callable[..., Any] = itemgetter(*positions)
         self.pick = getter if len(positions) > 1 else lambda grads: (getter(grads),)
         # Fused kernels want a step count per variable, on its device: one tensor, shared.

@@ -25,6 +25,8 @@ class StatefulOptimizer(Recorded, torch.optim.Optimizer):
     _own_variables: list[StateVariable]
     _accumulation: Accumulation | None
     _plans: dict[tuple[int, ...], Plan]
+    _pending: dict[int, torch.Tensor]
+    _followed: float
 
     @property
     def learning_rate(self) -> LearningRate:
@@ -132,17 +134,18 @@ class StatefulOptimizer(Recorded, torch.optim.Optimizer):
 
     def _host_state(self) -> dict[str, Any]:
         """Return the state that is no tensor of a variable."""
-        pending = self._accumulation
         return {
             "iterations": int(self._iterations),
-            "pending": [pending.pending, pending.weight] if pending else [0, 0.0],
+            "weight": self._accumulation.weight if self._accumulation else 0.0,
             "extra": [variable.clone() for variable in self._own_variables],
         }
 
     def _set_host_state(self, state: dict[str, Any]) -> None:
         self._iterations.fill_(state["iterations"])
         if self._accumulation:
-            self._accumulation.pending, self._accumulation.weight = state["pending"]
+            self._accumulation.weight = state["weight"]
+        self._pending = {}
+        self._followed = self.param_groups[0]["lr"]
         for variable, value in zip(self._own_variables, state["extra"], strict=True):
             variable.assign(value)
 
