@@ -115,11 +115,14 @@ def test_a_download_is_kept(server: Server, home: Path) -> None:
 
 
 def test_the_real_address_and_hash() -> None:
-    assert Source(
-        "MNIST",
-        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
-        "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
-    ) == REAL_SOURCE
+    assert (
+        Source(
+            "MNIST",
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+            "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+        )
+        == REAL_SOURCE
+    )
 
 
 def failure() -> str:
