@@ -32,6 +32,9 @@ def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         args, kwargs = _converted(layer, args, kwargs)
     if not layer.built:
         build_from_call(layer, args, kwargs)
+        outputs = call_layer(layer, args, kwargs)
+        layer._first_output_shapes = _shapes_of(outputs)  # for the summary
+        return outputs
     training = kwargs.pop("training", None)
     if training is None:
         training = context.training

@@ -31,16 +31,21 @@ def summarize(
                 raise _core.unknown_name("layer in `layer_range`", str(name), names)
         rows = rows[names.index(layer_range[0]) : names.index(layer_range[1]) + 1]
     weights = list(model.weights)
-    display.summary_table(
+    trained = [weight for weight in weights if weight.requires_grad]
+    totals = {"Total params": _sizes(weights), "Trainable params": _sizes(trained)}
+    totals["Non-trainable params"] = _sizes([w for w in weights if not w.requires_grad])
+    optimizer_state = list(getattr(model.optimizer, "variables", []))
+    if optimizer_state:
+        totals["Optimizer params"] = _sizes(optimizer_state)
+    text = display.summary_table(
         f'Model: "{model.name}"',
         rows,
-        total=_sizes(weights),
-        trainable=_sizes([weight for weight in weights if weight.requires_grad]),
+        totals,
         line_length=line_length,
         positions=positions,
-        print_fn=print_fn,
         show_trainable=show_trainable,
     )
+    (print_fn or print)(text)
 
 
 def _sizes(weights: list[Any]) -> tuple[int, int]:
@@ -76,15 +81,14 @@ def _row(
 ) -> display.SummaryRow:
     name = getattr(module, "name", None) or _core.snake_case(type(module).__name__)
     weights = layers.collect_weights(module, trainable=None)
-    shape = _shape_text(node.outputs) if node is not None else "?"
     sources = node.symbolic_inputs() if node is not None and branching else []
     return display.SummaryRow(
         name=str(name),
         kind=type(module).__name__,
-        output_shape=shape,
-        params=sum(weight.numel() for weight in weights),
+        output_shape=_shape_text(module, node),
+        params=sum(weight.numel() for weight in weights) if getattr(module, "built", True) else None,
         connected_to=tuple(_source_name(value) for value in sources),
-        trainable=any(weight.requires_grad for weight in weights),
+        trainable=any(weight.requires_grad for weight in weights) if weights else None,
         depth=depth,
     )
 
@@ -94,11 +98,21 @@ def _source_name(value: graph.Symbolic) -> str:
     return str(getattr(target, "name", None) or getattr(target, "__name__", None) or target)
 
 
-def _shape_text(outputs: Any) -> str:
-    shapes = [
-        str(leaf.shape) for leaf in _core.leaves(outputs) if isinstance(leaf, graph.SymbolicTensor)
-    ]
-    return ", ".join(shapes) or "?"
+def _shape_text(module: nn.Module, node: graph.Node | None) -> str | None:
+    outputs = node.outputs if node is not None else getattr(module, "_first_output_shapes", None)
+    shapes = [leaf.shape if isinstance(leaf, graph.SymbolicTensor) else leaf for leaf in _shapes(outputs)]
+    return ", ".join(map(str, shapes)) or None
+
+
+def _shapes(outputs: Any) -> list[Any]:
+    """Return the symbolic tensors, or the shapes (tuples of sizes), in a structure."""
+    if isinstance(outputs, tuple) and all(size is None or isinstance(size, int) for size in outputs):
+        return [outputs]
+    if isinstance(outputs, dict):
+        return [shape for part in outputs.values() for shape in _shapes(part)]
+    if isinstance(outputs, (list, tuple)):
+        return [shape for part in outputs for shape in _shapes(part)]
+    return [outputs] if isinstance(outputs, graph.SymbolicTensor) else []
 
 
 def _is_branching(program: graph.Program) -> bool:
