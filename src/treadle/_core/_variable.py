@@ -178,12 +178,15 @@ class VariableOwner(nn.Module):
         while key in self._parameters or key in self._buffers or hasattr(type(self), key):
             key += "_"
         variable: Any
-        if state:
-            variable = StateVariable.wrap(value, name)
-            self.register_buffer(key, variable, persistent=persistent)
-        else:
-            variable = Variable(value, trainable, name)
-            self.register_parameter(key, variable)
+        # What is made during an evaluation or a prediction is trained afterwards.
+        with torch.inference_mode(False):
+            value = value.clone() if value.is_inference() else value
+            if state:
+                variable = StateVariable.wrap(value, name)
+                self.register_buffer(key, variable, persistent=persistent)
+            else:
+                variable = Variable(value, trainable, name)
+                self.register_parameter(key, variable)
         variable.path = path
         return variable
 

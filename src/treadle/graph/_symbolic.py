@@ -10,6 +10,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from treadle import _core
@@ -78,6 +79,8 @@ class Symbolic:
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(_no_value("NumPy", "the torch function of the same name"))
 
+    # NumPy's arrays and scalars leave `array * symbolic` to the operators below.
+    __array_priority__ = 1000
     __hash__ = object.__hash__
 
 
@@ -226,6 +229,8 @@ def has_symbolic(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
 
 def record(kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record a call and return its symbolic result; values that do not depend on the input stay plain."""
+    if any(isinstance(leaf, (np.ndarray, np.generic)) for leaf in _leaves((args, kwargs))):
+        args, kwargs = map_leaves(_as_constant, args), map_leaves(_as_constant, kwargs)
     node = Node(kind, target, args, kwargs)
     elements = sum(
         torch.Size(leaf.sizes[1]).numel()
@@ -244,6 +249,16 @@ def record(kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     small, large = run_probes(run, elements)
     node.outputs = _symbolic_outputs(small, large, node)
     return node.outputs
+
+
+def _as_constant(leaf: Any) -> Any:
+    """Return an array as a tensor (float64 as `floatx`, like all data) and a NumPy scalar as a number."""
+    if isinstance(leaf, np.generic):
+        return leaf.item()
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    tensor = torch.tensor(leaf)
+    return tensor.to(_core.torch_dtype(None)) if tensor.dtype == torch.float64 else tensor
 
 
 def call_target(kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -68,10 +68,15 @@ def _register(model: Model, program: graph.Program) -> None:
             )
         taken[name] = module
         # A layer may be called "output" or "loss"; as an attribute of the model that is taken.
-        key = name if not hasattr(model, name) else f"{name}_"
+        key = f"{name}_" if is_taken(model, name) else name
         names[id(module)] = key
         model.add_module(key, module)
     model._module_names = names
+
+
+def is_taken(model: nn.Module, name: str) -> bool:
+    """Return whether `model` has an attribute called `name`, without reading it."""
+    return name in model.__dict__ or name in model._modules or hasattr(type(model), name)
 
 
 def compile_program(model: Model) -> Any:
@@ -106,19 +111,27 @@ def make_unpack(structure: Any, names: list[str], inputs: list[graph.SymbolicTen
     """Return a function from what a model is called with to the flat tensors of its program, checked."""
     expected = [tuple(tensor.shape[1:]) for tensor in inputs]
     known = [shape if None not in shape else None for shape in expected]
+    # Integers and booleans become what an input of floats was declared with, as in Keras.
+    casts = [tensor.dtype.is_floating_point for tensor in inputs]
 
     def single(given: Any) -> tuple[Any, ...]:
         if type(given) is not torch.Tensor:
             given = _only(given, names)
         if known[0] is None or given.shape[1:] != known[0]:
             given = _fitted(given, inputs[0], names[0])
+        if casts[0] and not given.dtype.is_floating_point:
+            given = given.to(inputs[0].dtype)
         return (given,)
 
     def several(given: Any) -> tuple[Any, ...]:
         flat = _by_name(given, names) if isinstance(given, Mapping) else _in_order(given, names)
         pairs = zip(flat, inputs, known, names, strict=True)
-        return tuple(
+        fitted = (
             t if k is not None and t.shape[1:] == k else _fitted(t, i, n) for t, i, k, n in pairs
+        )
+        return tuple(
+            t.to(i.dtype) if c and not t.dtype.is_floating_point else t
+            for t, i, c in zip(fitted, inputs, casts, strict=True)
         )
 
     return single if isinstance(structure, graph.SymbolicTensor) else several

@@ -148,12 +148,14 @@ class Model(training.Trainer, layers.Layer):
     @property
     def input_shape(self) -> Any:
         """The shape of the input, with None for unknown sizes."""
-        return graph.map_leaves(lambda leaf: leaf.shape, self.input)
+        self._require_program()
+        return graph.map_leaves(lambda leaf: leaf.shape, self._input_structure)
 
     @property
     def output_shape(self) -> Any:
         """The shape of the output, with None for unknown sizes."""
-        return graph.map_leaves(lambda leaf: leaf.shape, self.output)
+        self._require_program()
+        return graph.map_leaves(lambda leaf: leaf.shape, self._output_structure)
 
     def build(self, input_shape: Any) -> None:
         """Build a subclassed model for inputs of `input_shape`, by running it on probes."""

@@ -112,7 +112,7 @@ class Sequential(Model):
         else:
             for position, step in enumerate(self._steps):
                 name = _functional.module_name(step)
-                plain = isinstance(step, layers.Layer) and not hasattr(self, name)
+                plain = isinstance(step, layers.Layer) and not _functional.is_taken(self, name)
                 self.add_module(name if plain else f"{name}_{position}", step)
 
     def _connect(self, start: graph.SymbolicTensor) -> None:

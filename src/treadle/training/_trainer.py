@@ -61,8 +61,9 @@ class Trainer:
         _core.reject_unknown("compile", kwargs, _KNOWN_COMPILE)
         found = optimizers.get(optimizer)
         compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
-        self.optimizer, self._compiled, self.loss = found, compiled, loss
-        self._variables_now = None
+        self.optimizer, self._compiled, self._variables_now = found, compiled, None
+        if "loss" not in self._modules:  # type: ignore[attr-defined]
+            self.__dict__["loss"] = loss  # past nn.Module: a torch loss is no part of the model
 
     @property
     def compiled(self) -> bool:
@@ -124,7 +125,7 @@ class Trainer:
         """
         self._require_compiled("fit")
         source = data.make_source(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
-        if validation_split:
+        if validation_split and validation_data is None:
             source, validation_data = data.split_source(source, validation_split, 0)
         if validation_data is not None:
             size = validation_batch_size or batch_size
