@@ -64,7 +64,7 @@ class LossMetric(Mean):
         super().__init__(name or loss.name, dtype)
         self.loss = loss
 
-    def update_state(
+    def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None
     ) -> None:
         """Take the loss of a batch into account."""

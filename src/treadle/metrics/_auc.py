@@ -62,6 +62,8 @@ class AUC(CountingMetric):
 
     _probability_fix = "pass from_logits=True for logits, or end the model in a sigmoid or softmax"
 
+    label_weights: torch.Tensor | None
+
     def __init__(
         self,
         num_thresholds: int = 200,
@@ -187,8 +189,10 @@ class AUC(CountingMetric):
             return ratio(fp, fp + tn), recall
         if self.curve == "PR":
             return recall, ratio(tp, tp + fp)
+        # A recall below the rate of positives has no gain: the curve begins at 0.
         scale = ratio(tp + fn, fp + tn)
-        return (1 - scale * ratio(fn, tp)), (1 - scale * ratio(fp, tp))
+        recall_gain = torch.where(tp > 0, 1 - scale * ratio(fn, tp), 0.0).clamp(min=0)
+        return recall_gain, 1 - scale * ratio(fp, tp)
 
     def _heights(self, y: torch.Tensor) -> torch.Tensor:
         if self.summation_method == "interpolation":

@@ -100,6 +100,8 @@ class Metric(Recorded, VariableOwner):
     """
 
     checks: bool = True
+    # In the hot path state is read from here: one look-up, no call of nn.Module.__getattr__.
+    _buffers: dict[str, Any]
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         super().__init__()
@@ -200,7 +202,7 @@ class Metric(Recorded, VariableOwner):
         """Add a piece of state that ranks combine by summing; see `add_variable`."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
-    def update_state(self, *args: Any, **kwargs: Any) -> Metric:
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
         """Take a batch into account; a `mask=` keyword is multiplied into the weights.
 
         Returns:

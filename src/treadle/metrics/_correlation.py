@@ -74,7 +74,7 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: Axis = -1) -> torch.
     Example:
         >>> import treadle
         >>> treadle.metrics.concordance_correlation([[0.0, 1.0, 0.5]], [[0.1, 0.9, 0.2]])
-        tensor([0.8731])
+        tensor([0.8791])
 
     Reference:
         Lin, 1989, A concordance correlation coefficient to evaluate reproducibility.
@@ -125,7 +125,7 @@ class ConcordanceCorrelation(_Correlation):
     Example:
         >>> import treadle
         >>> treadle.metrics.ConcordanceCorrelation()([[0.0, 1.0, 0.5]], [[0.1, 0.9, 0.2]])
-        tensor(0.8731)
+        tensor(0.8791)
 
     Reference:
         Lin, 1989, A concordance correlation coefficient to evaluate reproducibility.

@@ -21,8 +21,9 @@ def parse_thresholds(thresholds: Any, default: float, owner: str) -> list[float]
     """Return thresholds (one, several, or None for the default) as floats in [0, 1]."""
     if thresholds is None:
         return [default]
-    given = list(thresholds) if isinstance(thresholds, Sequence) else [thresholds]
-    given = given if not hasattr(thresholds, "tolist") else list(thresholds.tolist())
+    if hasattr(thresholds, "tolist"):  # an array or a tensor
+        thresholds = thresholds.tolist()
+    given: list[Any] = list(thresholds) if isinstance(thresholds, Sequence) else [thresholds]
     if not given or any(
         isinstance(item, (bool, str)) or item is None or not 0 <= item <= 1 for item in given
     ):
@@ -112,6 +113,8 @@ class CountingMetric(Metric):
         "end the model in a sigmoid or softmax; metric.checks = False allows any scores"
     )
     _reads_logits = False
+    _sorted_thresholds: torch.Tensor
+    _original_order: torch.Tensor | None
 
     def _set_thresholds(self, thresholds: list[float]) -> None:
         self.thresholds = thresholds

@@ -39,8 +39,9 @@ class FBetaScore(Metric):
     Example:
         >>> import treadle
         >>> metric = treadle.metrics.FBetaScore(beta=2.0, threshold=0.5)
-        >>> metric([[1, 1, 1], [1, 0, 0], [1, 1, 0]], [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8,
-        0]]) tensor([0.3846, 0.9091, 0.8333])
+        >>> truth = [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
+        >>> metric(truth, [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0]])
+        tensor([0.3846, 0.9091, 0.8333])
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class FBetaScore(Metric):
                     fix=f"use {type(self).__name__}(threshold=0.5)",
                 )
             )
-        shape = () if self.average == "micro" else (self._columns,)
+        shape = () if self.average == "micro" else (y_pred.shape[1],)
         for count in _COUNTS:
             setattr(self, count, self.add_variable(shape, dtype="float64", name=count))
 
@@ -176,8 +177,9 @@ class F1Score(FBetaScore):
     Example:
         >>> import treadle
         >>> metric = treadle.metrics.F1Score(threshold=0.5)
-        >>> metric([[1, 1, 1], [1, 0, 0], [1, 1, 0]], [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8,
-        0]]) tensor([0.5000, 0.8000, 0.6667])
+        >>> truth = [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
+        >>> metric(truth, [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0]])
+        tensor([0.5000, 0.8000, 0.6667])
     """
 
     def __init__(

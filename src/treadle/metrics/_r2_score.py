@@ -72,7 +72,7 @@ class R2Score(Metric):
         if self._columns is None:
             self._columns = y_pred.shape[1]
             for name in _SUMS:
-                shape = (self._columns,)
+                shape = (y_pred.shape[1],)
                 setattr(self, name, self.add_variable(shape, dtype="float64", name=name))
         self._follow(y_pred)
         self._add(y_true, y_pred, sample_weight)

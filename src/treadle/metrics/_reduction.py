@@ -179,7 +179,7 @@ class MeanMetricWrapper(Mean):
         if type(self)._targets == "free" and FUNCTIONS.table.get(self.name) is fn:
             self._targets = "labels" if self.name.startswith("sparse") else "same"
 
-    def update_state(
+    def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None
     ) -> None:
         """Take a batch of targets and predictions into account."""

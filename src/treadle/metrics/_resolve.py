@@ -158,7 +158,7 @@ def _by_shapes(
             )
         )
     form = _form(output_shape, target_shape)
-    cls = _BY_SHAPE[name][("binary", "categorical", "sparse").index(form)]
+    cls: Any = _BY_SHAPE[name][("binary", "categorical", "sparse").index(form)]
     logits = _reads_logits(loss)
     if name in ("crossentropy", "ce"):
         return cls(name, from_logits=logits)
