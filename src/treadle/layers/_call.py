@@ -77,6 +77,7 @@ def _converted(
     layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments with arrays as tensors and floating inputs in the compute dtype."""
+
     def convert(leaf: Any) -> Any:
         if isinstance(leaf, np.ndarray):
             leaf = torch.as_tensor(leaf)
@@ -95,7 +96,7 @@ def _is_number_list(value: Any) -> bool:
 
 
 def _cast(layer: Layer, tensor: torch.Tensor) -> torch.Tensor:
-    if not tensor.is_floating_point() or not layer.autocast:
+    if not layer.autocast or not (tensor.is_floating_point() or layer._casts_integers):
         return tensor
     return tensor if tensor.dtype in layer._float_dtypes else tensor.to(layer._float_dtypes[0])
 
@@ -213,6 +214,19 @@ def build_by_running(layer: Layer, *shapes: Any, **kwargs: Any) -> Any:
 
 
 # ---- training mode of plain modules
+
+
+def check_attribute(layer: Layer, name: str, module: nn.Module) -> None:
+    """Raise when `module` would be hidden behind what the class calls `name`, such as a model's `output`."""
+    if getattr(type(layer), name, None) is not None:
+        raise AttributeError(
+            _core.explain(
+                f"{type(layer).__name__} has an attribute {name!r} of its own.",
+                expected="another name for the attribute",
+                got=f"self.{name} = {type(module).__name__}(...)",
+                fix=f"self.{name}_layer = {type(module).__name__}(...)",
+            )
+        )
 
 
 def adopt(layer: Layer, module: nn.Module) -> None:

@@ -57,6 +57,8 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
     _call_names: ClassVar[tuple[str, ...]] = ("inputs",)
     _takes_training: ClassVar[bool] = False
     _takes_mask: ClassVar[bool] = False
+    # True on classes that compute with floats only, so that integers are cast like other inputs.
+    _casts_integers: ClassVar[bool] = False
     _plain: bool
     supports_masking: bool = False
     input_spec: Any = None
@@ -108,8 +110,10 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer on tensors, arrays or symbolic tensors."""
-        if self._plain and len(args) == 1 and not kwargs and type(args[0]) is torch.Tensor:
-            return self._call_impl(args[0])
+        if self._plain and len(args) == 1 and not kwargs:
+            inputs = args[0]
+            if type(inputs) is torch.Tensor and inputs.dtype in self._float_dtypes:
+                return self._call_impl(inputs)
         return _call.call_layer(self, args, kwargs)
 
     def build(self, input_shape: Any) -> None:
@@ -320,9 +324,23 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         self.add_module(name, module)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
         if isinstance(value, nn.Module):
+            _call.check_attribute(self, name, value)
+            super().__setattr__(name, value)
             _call.adopt(self, value)
+        else:
+            super().__setattr__(name, value)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        if (
+            not self._mixed
+        ):  # after .double() or .half() inputs are cast to what the weights are now
+            moved = fn(torch.zeros((), dtype=self._float_dtypes[0])).dtype
+            if moved != self._float_dtypes[0]:
+                self._float_dtypes = (moved, moved)
+                self.dtype_policy = _core.get_policy(moved)
+        return self
 
     def add_module(self, name: str, module: nn.Module | None) -> None:
         """Register a submodule, as torch does."""
