@@ -13,6 +13,7 @@ from treadle.losses import _checks as checks
 from treadle.losses._family import FAMILY
 from treadle.losses._function_loss import FunctionLoss
 from treadle.losses._inputs import to_floating, to_tensor
+from treadle.losses._reduction import align
 
 
 def log_sum(values: Tensor, chosen: Tensor) -> Tensor:
@@ -120,6 +121,8 @@ def circle(
 class Circle(FunctionLoss):
     """How much closer samples are to other classes than to their own; see `circle`.
 
+    Samples without a partner of their class in the batch are left out, of the mean too.
+
     Args:
         gamma: Scale of the similarities, > 0.
         margin: How far similarities of one class may stay below 1, and others above 0.
@@ -158,7 +161,16 @@ class Circle(FunctionLoss):
         return circle(y_true, y_pred, None, None, self.remove_diagonal, self.gamma, self.margin)
 
     def _fused(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
-        return self.call(y_true, y_pred.to(self._fused_dtype(y_pred))).mean()
+        return None
+
+    def _hide(self, y_true: Any, mask: Any) -> tuple[Any, Any]:
+        # A sample without a partner has nothing to be pulled to; it does not count in the mean.
+        labels = y_true.reshape(-1)
+        partners = (labels.unsqueeze(1) == labels.unsqueeze(0)).sum(1)  # (B, B) -> (B,)
+        valid = partners > (1 if self.remove_diagonal else 0)
+        if mask is None:
+            return y_true, valid
+        return y_true, align(to_tensor(mask).to(valid.device, torch.bool), valid, "mask") & valid
 
     def _check_values(self, y_true: Tensor, y_pred: Tensor, mask: Tensor | None) -> None:
         check_labels(checks.visible(y_true, mask))
