@@ -17,6 +17,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np
 import torch
 
+SOURCE = Path(__file__).parent / "src"
+
 torch.set_num_threads(1)
 
 # Off unless asked for, and by room: beartype refuses the methods of a whole package that return
@@ -25,6 +27,20 @@ if rooms := os.environ.get("TREADLE_TEST_SHAPES"):
     import jaxtyping
 
     jaxtyping.install_import_hook(rooms.split(","), "beartype.beartype")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a failing documentation example point at its own line.
+
+    Public objects carry the path of their façade, so doctest looks for their source there.
+    """
+    texts = {path: path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")}
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            for path, text in texts.items():
+                if (start := text.find(item.dtest.docstring)) >= 0:
+                    item.dtest.filename, item.dtest.lineno = str(path), text.count("\n", 0, start)
+                    break
 
 
 @pytest.fixture(autouse=True)
