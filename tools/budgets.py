@@ -166,7 +166,7 @@ def check_init_file(source: Source) -> Iterator[Violation]:
             yield Violation(
                 node.lineno,
                 "init-imports-only",
-                "a docstring, imports, __all__, __version__ and publish(globals())",
+                "a docstring, imports, __all__ and publish(globals())",
                 ast.unparse(node).splitlines()[0][:60],
                 "move it to a file _thing.py beside it and import it",
             )
@@ -180,8 +180,6 @@ def _belongs_in_init(node: ast.stmt, position: int) -> bool:
         case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List() | ast.Tuple()):
             return True
         case ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.List()):
-            return True
-        case ast.Assign(targets=[ast.Name(id="__version__")], value=ast.Constant()):
             return True
         case ast.Expr(value=ast.Constant(value=str())):
             return position == 0

@@ -143,12 +143,6 @@ def test_budgets(fails: Fails, budget: str) -> None:
     assert all(part in found[0] for part in (f" {budget}: expected ", ", got ", "; fix: "))
 
 
-def test_facade_may_hold_its_version(project) -> None:
-    project.plant("src/treadle/__init__.py", '"""A small library."""\n\n__version__ = "1.0"\n')
-
-    assert project.make("budgets")[0] == 0
-
-
 def test_optional_import_may_hide(project) -> None:
     project.plant("src/treadle/_core/_late.py", HIDDEN_IMPORT.format("import pandas as json"))
 
