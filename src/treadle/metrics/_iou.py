@@ -197,10 +197,10 @@ class BinaryIoU(IoU):
         self, y_true: torch.Tensor, y_pred: torch.Tensor, weights: torch.Tensor | None
     ) -> None:
         super()._check(y_true, y_pred, weights)
-        check_binary_labels(y_true, None, self.name)
+        check_binary_labels(y_true, weights, self.name)
         if 0 < self.threshold < 1:
             fix = "end the model in a sigmoid, or use BinaryIoU(threshold=0) for logits"
-            check_probabilities(y_pred, None, self.name, fix)
+            check_probabilities(y_pred, weights, self.name, fix)
 
 
 @metric()
