@@ -10,7 +10,10 @@ import numpy as np
 
 def mnist(samples: int = 50_000) -> tuple[np.ndarray, np.ndarray, str]:
     """Return (samples, 784) float32 images in [0, 1], their integer labels, and where they are from."""
-    folders = [os.environ.get("TREADLE_DATA", ""), str(Path(__file__).parents[2] / "shared" / "data")]
+    folders = [
+        os.environ.get("TREADLE_DATA", ""),
+        str(Path(__file__).parents[2] / "shared" / "data"),
+    ]
     for folder in folders:
         path = Path(folder) / "mnist.npz"
         if folder and path.exists():

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 
 
-def alternate(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def alternate(
+    contenders: Mapping[str, Callable[[], object]], rounds: int
+) -> dict[str, list[float]]:
     """Return the seconds of each contender in each round; all run once per round, in turn.
 
     Args:
@@ -25,7 +27,9 @@ def alternate(contenders: Mapping[str, Callable[[], object]], rounds: int) -> di
     return seconds
 
 
-def report(title: str, seconds: Mapping[str, list[float]], base: str, unit: float, label: str) -> dict[str, float]:
+def report(
+    title: str, seconds: Mapping[str, list[float]], base: str, unit: float, label: str
+) -> dict[str, float]:
     """Print medians with their ratio to `base`, pair by pair; return the ratios.
 
     Args:

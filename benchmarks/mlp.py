@@ -1,6 +1,6 @@
 """The guides' multi-layer perceptron, 784-64-64-10 in batches of 64: `fit` beside a hand-written torch loop.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python -m benchmarks.mlp [rounds]
+OMP_NUM_THREADS=1 taskset -c 0 python -m benchmarks.mlp [rounds]
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ BATCH_SIZE = 64
 
 def by_hand(x: torch.Tensor, y: torch.Tensor) -> Callable[[], float]:
     """Return one epoch in plain torch: index batches, fused Adam, one accuracy metric, no waiting."""
-    model = nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    model = nn.Sequential(
+        nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     loss_fn = nn.CrossEntropyLoss()
 

@@ -1,6 +1,6 @@
 """The main job: train a network on real handwritten digits, test it, and draw how it learned.
 
-    python examples/demo.py [picture.png]
+python examples/demo.py [picture.png]
 """
 
 from __future__ import annotations

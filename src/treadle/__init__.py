@@ -19,7 +19,14 @@ from treadle import (
     training,
     utils,
 )
-from treadle._core import DTypePolicy, TreadleError, TreadleWarning, Variable, publish
+from treadle._core import (
+    DTypePolicy,
+    TreadleError,
+    TreadleWarning,
+    Variable,
+    __version__,
+    publish,
+)
 from treadle.graph import SymbolicTensor
 from treadle.initializers import Initializer
 from treadle.layers import Input, Layer
@@ -29,8 +36,6 @@ from treadle.models import Model, Sequential
 from treadle.optimizers import Optimizer
 from treadle.regularizers import Regularizer
 from treadle.training import Loop
-
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "DTypePolicy",
@@ -48,6 +53,7 @@ __all__ = [
     "TreadleError",
     "TreadleWarning",
     "Variable",
+    "__version__",
     "activations",
     "callbacks",
     "config",

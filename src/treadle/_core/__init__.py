@@ -43,6 +43,7 @@ from treadle._core._registry import (
 )
 from treadle._core._tree import TreeSpec, flatten, leaves, map_structure, unflatten
 from treadle._core._variable import StateVariable, Variable, VariableOwner, as_variable
+from treadle._core._version import __version__
 
 __all__ = [
     "DTypePolicy",
@@ -58,6 +59,7 @@ __all__ = [
     "UnknownNameError",
     "Variable",
     "VariableOwner",
+    "__version__",
     "as_variable",
     "check_data_format",
     "clear_session",

@@ -9,11 +9,10 @@ import torch
 
 from treadle._core._errors import explain, unknown_name
 
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _DTYPES = {
-    name: getattr(torch, name)
-    for name in (
-        "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool complex64 complex128"
-    ).split()
+    name: getattr(torch, name) for name in (*_FLOATS, *_INTEGERS, "bool", "complex64", "complex128")
 }
 _ALIASES = {
     "float": "float32",
@@ -137,8 +136,8 @@ def set_floatx(value: str) -> None:
         >>> import treadle
         >>> treadle.config.set_floatx("float32")
     """
-    if value not in ("float16", "bfloat16", "float32", "float64"):
-        raise unknown_name("floating dtype", value, ["float16", "bfloat16", "float32", "float64"])
+    if value not in _FLOATS:
+        raise unknown_name("floating dtype", value, _FLOATS)
     settings.floatx = value
 
 

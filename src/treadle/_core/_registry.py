@@ -7,7 +7,7 @@ not registered by running code.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 from treadle._core._errors import explain, unknown_name
@@ -172,7 +172,7 @@ def get_registered_name(item: Any) -> str:
         >>> treadle.saving.get_registered_name(len)
         'len'
     """
-    return _custom_names.get(item, item.__name__)
+    return _custom_names.get(item) or str(item.__name__)
 
 
 def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -187,7 +187,7 @@ def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = 
 
 
 @contextlib.contextmanager
-def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
+def custom_object_scope(custom_objects: Mapping[str, Any]) -> Generator[None]:
     """Make `custom_objects` (name -> class or function) findable inside a `with` block.
 
     Example:

@@ -127,7 +127,7 @@ class Variable(_Assignable, nn.Parameter):
 class StateVariable(_Assignable, torch.Tensor):
     """State that is not trained (running means, metric sums): a buffer with the methods of `Variable`."""
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
 
     @staticmethod
     def wrap(data: torch.Tensor, name: str = "state") -> StateVariable:
@@ -139,7 +139,7 @@ class StateVariable(_Assignable, torch.Tensor):
 
 def _rebuild(cls: type, data: torch.Tensor, requires_grad: bool, attributes: dict[str, Any]) -> Any:
     made = Variable(data, requires_grad) if issubclass(cls, Variable) else StateVariable.wrap(data)
-    made.__dict__.update(attributes)
+    vars(made).update(attributes)
     return made
 
 
@@ -147,7 +147,8 @@ def as_variable(tensor: torch.Tensor, path: str) -> Any:
     """Give a foreign module's parameter or buffer the methods of `Variable`, in place, and return it."""
     if not isinstance(tensor, _Assignable):
         # Same memory layout, so torch allows the class to change; the object, and all who hold it, stay.
-        tensor.__class__ = Variable if isinstance(tensor, nn.Parameter) else StateVariable
+        made: Any = tensor
+        made.__class__ = Variable if isinstance(tensor, nn.Parameter) else StateVariable
         tensor._name, tensor.path = path.rpartition("/")[2], path  # type: ignore[misc]
     return tensor
 
@@ -191,7 +192,8 @@ class VariableOwner(nn.Module):
         return variable
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, _Assignable) and "_parameters" in self.__dict__:
+        owned = isinstance(value, _Assignable)
+        if owned and "_parameters" in self.__dict__:
             self._move_registration(name, value)
         super().__setattr__(name, value)
 

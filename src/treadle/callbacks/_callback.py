@@ -177,11 +177,12 @@ def _check(callback: Any) -> None:
         )
     for name in dir(type(callback)):
         if name.startswith("on_") and name not in EVENTS:
+            close = _core.nearest(name, EVENTS)
             raise TypeError(
                 _core.explain(
                     f"{type(callback).__name__} defines an event that does not exist.",
                     expected="one of " + ", ".join(EVENTS[:6]) + ", ...",
                     got=name,
-                    fix=f"did you mean {(_core.nearest(name, EVENTS) or EVENTS)[0]}? Methods that are no events must not begin with on_",
+                    fix=f"did you mean {close[0]}?" if close else "name it without on_",
                 )
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import torch
@@ -78,7 +78,7 @@ def _zeros_for(leaf: Any) -> Any:
 
 
 @contextlib.contextmanager
-def inference_mode_of(module: nn.Module) -> Iterator[None]:
+def inference_mode_of(module: nn.Module) -> Generator[None]:
     """Run `module` in inference mode inside, so that probes move no running statistics."""
     modes = [(part, part.training) for part in module.modules()]
     for part, _ in modes:

@@ -7,7 +7,7 @@ a probe would be large or when the code refuses zeros.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import torch
@@ -51,7 +51,7 @@ def run_probes(
 
 
 @contextlib.contextmanager
-def real_tensors() -> Iterator[None]:
+def real_tensors() -> Generator[None]:
     """Make real tensors inside, even while a probe runs on fake ones: weights that a probe builds must last."""
     with unset_fake_temporarily(), torch.inference_mode(False):
         yield

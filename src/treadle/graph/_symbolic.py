@@ -303,21 +303,23 @@ def _operator(function: Callable[..., Any], reflected: bool) -> Callable[..., An
     return lambda self, *other: record("function", function, (self, *other), {})
 
 
-for _name in "add sub mul truediv floordiv mod pow matmul and_ or_ xor lt le gt ge eq ne neg abs invert".split():
+_ARITHMETIC = (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and_",
+    "or_",
+    "xor",
+)
+_OTHERS = ("lt", "le", "gt", "ge", "eq", "ne", "neg", "abs", "invert")
+for _name in _ARITHMETIC + _OTHERS:
     _function = getattr(operator, _name)
     _short = _name.rstrip("_")
     setattr(Symbolic, f"__{_short}__", _operator(_function, False))
-    if _short in (
-        "add",
-        "sub",
-        "mul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "pow",
-        "matmul",
-        "and",
-        "or",
-        "xor",
-    ):
+    if _name in _ARITHMETIC:
         setattr(Symbolic, f"__r{_short}__", _operator(_function, True))

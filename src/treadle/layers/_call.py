@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -239,7 +239,7 @@ def adopt(layer: Layer, module: nn.Module) -> None:
 
 
 @contextlib.contextmanager
-def foreign_mode(layer: Layer, training: bool) -> Iterator[None]:
+def foreign_mode(layer: Layer, training: bool) -> Generator[None]:
     """Give plain modules below `layer` the mode that the call decided, for the time of the call."""
     changed = [part for part in layer._foreign if part.training != training]
     modes = [(part, part.training) for module in changed for part in module.modules()]

@@ -93,7 +93,7 @@ def _sample_shape(shape: Any) -> tuple[Any, ...]:
     return tuple(shape)
 
 
-def Input(  # noqa: N802 - Keras's name
+def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: Any = None,

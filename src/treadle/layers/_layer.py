@@ -69,7 +69,7 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         if "call" in own:
             cls.forward = cls.call
         elif "forward" in own:
-            cls.call = cls.forward  # type: ignore[method-assign]
+            cls.call = cls.forward
         if "call" in own or "forward" in own:
             names = tuple(inspect.signature(cls.call).parameters)[1:]
             cls._call_names = names

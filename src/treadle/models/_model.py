@@ -13,7 +13,7 @@ from treadle.models import _functional
 from treadle.models._summary import summarize
 
 
-class Model(training.Trainer, layers.Layer):
+class Model(training.Trainer):
     """A network with `compile`, `fit`, `evaluate` and `predict`; a torch module.
 
     Either functional, `Model(inputs, outputs)` from symbolic tensors; or a subclass that makes its layers in
@@ -40,6 +40,12 @@ class Model(training.Trainer, layers.Layer):
     """
 
     _program: graph.Program | None = None
+    _input_structure: Any
+    _output_structure: Any
+    _pack: Callable[..., Any]
+    _unpack: Callable[..., Any]
+    _captured: list[str]
+    input_names: list[str]
     _torch_model: Callable[..., Model]  # the subclass `TorchModel`, which registers itself
 
     def __init__(

@@ -41,6 +41,9 @@ class Sequential(Model):
         Keras 3 API, `keras.Sequential`.
     """
 
+    _steps: list[nn.Module]
+    _entry: layers.InputLayer | None
+
     def __init__(
         self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:

@@ -86,7 +86,9 @@ def _row(
         name=str(name),
         kind=type(module).__name__,
         output_shape=_shape_text(module, node),
-        params=sum(weight.numel() for weight in weights) if getattr(module, "built", True) else None,
+        params=sum(weight.numel() for weight in weights)
+        if getattr(module, "built", True)
+        else None,
         connected_to=tuple(_source_name(value) for value in sources),
         trainable=any(weight.requires_grad for weight in weights) if weights else None,
         depth=depth,
@@ -100,13 +102,17 @@ def _source_name(value: graph.Symbolic) -> str:
 
 def _shape_text(module: nn.Module, node: graph.Node | None) -> str | None:
     outputs = node.outputs if node is not None else getattr(module, "_first_output_shapes", None)
-    shapes = [leaf.shape if isinstance(leaf, graph.SymbolicTensor) else leaf for leaf in _shapes(outputs)]
+    shapes = [
+        leaf.shape if isinstance(leaf, graph.SymbolicTensor) else leaf for leaf in _shapes(outputs)
+    ]
     return ", ".join(map(str, shapes)) or None
 
 
 def _shapes(outputs: Any) -> list[Any]:
     """Return the symbolic tensors, or the shapes (tuples of sizes), in a structure."""
-    if isinstance(outputs, tuple) and all(size is None or isinstance(size, int) for size in outputs):
+    if isinstance(outputs, tuple) and all(
+        size is None or isinstance(size, int) for size in outputs
+    ):
         return [outputs]
     if isinstance(outputs, dict):
         return [shape for part in outputs.values() for shape in _shapes(part)]

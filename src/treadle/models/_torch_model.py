@@ -43,7 +43,7 @@ class TorchModel(Model):
         self.module = module
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Call the module; a list of inputs becomes positional, a dict named arguments."""
         if isinstance(inputs, Mapping):
             return self.module(**inputs)

@@ -1,4 +1,4 @@
-"""`Trainer`: what `Model` inherits for training: `compile`, `fit`, `evaluate`, `predict` and the steps they are made of.
+"""`Trainer`: what `Model` inherits for training: `compile`, `fit`, `evaluate`, `predict`, and their steps.
 
 `fit` is a loop over public parts: a `Loop` and `train_step`.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from treadle.training._loop import Loop, batches_of_epoch, placement
 _KNOWN_COMPILE = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"]
 
 
-class Trainer:
+class Trainer(layers.Layer):
     """Training, evaluation and prediction for a module; a part of `Model`."""
 
     optimizer: Any = None
@@ -62,7 +62,7 @@ class Trainer:
         found = optimizers.get(optimizer)
         compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
         self.optimizer, self._compiled, self._variables_now = found, compiled, None
-        if "loss" not in self._modules:  # type: ignore[attr-defined]
+        if "loss" not in self._modules:
             self.__dict__["loss"] = loss  # past nn.Module: a torch loss is no part of the model
 
     @property
@@ -224,7 +224,7 @@ class Trainer:
         return values
 
     @contextlib.contextmanager
-    def _metrics_kept(self) -> Iterator[None]:
+    def _metrics_kept(self) -> Generator[None]:
         """Let metrics start anew inside, and go on from where they were afterwards."""
         kept = {id(metric): [v.clone() for v in metric.variables] for metric in self.metrics}
         self.reset_metrics()
@@ -340,7 +340,7 @@ class Trainer:
 
     def predict_step(self, data: Any) -> Any:
         """Return the outputs for a batch."""
-        return self(data[0] if isinstance(data, tuple) else data, training=False)  # type: ignore[operator]
+        return self(data[0] if isinstance(data, tuple) else data, training=False)
 
     def compute_loss(
         self,
@@ -369,7 +369,7 @@ class Trainer:
     @property
     def metrics(self) -> list[Any]:
         """The loss tracker, the compiled metrics, and the metrics that the model has as attributes."""
-        own = [module for module in self.modules() if isinstance(module, metrics.Metric)]  # type: ignore[attr-defined]
+        own = [module for module in self.modules() if isinstance(module, metrics.Metric)]
         known = self._compiled_metrics()
         return known + [metric for metric in own if not any(metric is other for other in known)]
 
@@ -410,14 +410,14 @@ class Trainer:
     def _step_variables(self) -> list[Any]:
         """Return the variables to train; read anew in each epoch, as callbacks may freeze layers."""
         if self._variables_now is None:
-            self._variables_now = self.trainable_weights  # type: ignore[attr-defined]
-            self._penalized = layers.regularized_weights(self)  # type: ignore[arg-type]
+            self._variables_now = self.trainable_weights
+            self._penalized = layers.regularized_weights(self)
         return self._variables_now
 
     def _extra_losses(self) -> list[torch.Tensor]:
         self._step_variables()
         penalties = [weight.regularizer(weight) for weight in self._penalized]
-        return [*self._calls.record.losses, *penalties]  # type: ignore[attr-defined]
+        return [*self._calls.record.losses, *penalties]
 
     def _compiled_for(self, y: Any, y_pred: Any) -> Compiled:
         compiled = self._compiled
