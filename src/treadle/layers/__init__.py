@@ -2,6 +2,14 @@
 
 from treadle._core import publish
 from treadle.layers._activation_layers import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from treadle.layers._adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from treadle.layers._batch_normalization import BatchNormalization
 from treadle.layers._call import (
     build_by_running,
@@ -17,7 +25,19 @@ from treadle.layers._convolution import Conv1D as Convolution1D
 from treadle.layers._convolution import Conv2D as Convolution2D
 from treadle.layers._convolution import Conv3D as Convolution3D
 from treadle.layers._dense import Dense
+from treadle.layers._depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from treadle.layers._depthwise import SeparableConv1D as SeparableConvolution1D
+from treadle.layers._depthwise import SeparableConv2D as SeparableConvolution2D
+from treadle.layers._dot import Dot, dot
 from treadle.layers._dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from treadle.layers._einsum_dense import EinsumDense
+from treadle.layers._embedding import Embedding, ReversibleEmbedding
+from treadle.layers._family import deserialize, serialize
 from treadle.layers._global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -32,7 +52,9 @@ from treadle.layers._global_pooling import GlobalAveragePooling3D as GlobalAvgPo
 from treadle.layers._global_pooling import GlobalMaxPooling1D as GlobalMaxPool1D
 from treadle.layers._global_pooling import GlobalMaxPooling2D as GlobalMaxPool2D
 from treadle.layers._global_pooling import GlobalMaxPooling3D as GlobalMaxPool3D
+from treadle.layers._identity import ActivityRegularization, Identity, Lambda, Masking
 from treadle.layers._input import Input, InputLayer
+from treadle.layers._input_spec import InputSpec
 from treadle.layers._layer import Layer
 from treadle.layers._merging import (
     Add,
@@ -47,6 +69,21 @@ from treadle.layers._merging import (
     minimum,
     multiply,
     subtract,
+)
+from treadle.layers._noise import AlphaDropout, GaussianDropout, GaussianNoise
+from treadle.layers._normalization_layers import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
+from treadle.layers._padding import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
 )
 from treadle.layers._pooling import (
     AveragePooling1D,
@@ -68,10 +105,20 @@ from treadle.layers._transposed import Conv1DTranspose, Conv2DTranspose, Conv3DT
 from treadle.layers._transposed import Conv1DTranspose as Convolution1DTranspose
 from treadle.layers._transposed import Conv2DTranspose as Convolution2DTranspose
 from treadle.layers._transposed import Conv3DTranspose as Convolution3DTranspose
+from treadle.layers._upsampling import UpSampling1D, UpSampling2D, UpSampling3D
+from treadle.layers._wrapper import SpectralNormalization, Wrapper
 
 __all__ = [
     "Activation",
+    "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
+    "AlphaDropout",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -93,10 +140,20 @@ __all__ = [
     "Convolution2DTranspose",
     "Convolution3D",
     "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -109,10 +166,16 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
+    "InputSpec",
+    "Lambda",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -124,21 +187,39 @@ __all__ = [
     "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "ReversibleEmbedding",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "Subtract",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "Wrapper",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
     "add",
     "average",
     "concatenate",
+    "deserialize",
+    "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
 

@@ -30,7 +30,7 @@ def _convolve_sequences(
     ).squeeze(2)
 
 
-_CONVOLVE: dict[int, Any] = {1: _convolve_sequences, 2: torch.conv2d, 3: torch.conv3d}
+CONVOLVE: dict[int, Any] = {1: _convolve_sequences, 2: torch.conv2d, 3: torch.conv3d}
 
 
 class BaseConvolution(Layer):
@@ -176,7 +176,7 @@ class Convolution(BaseConvolution):
             else None
         )
         self._kernel_order = (rank + 1, rank, *range(rank))
-        self._convolve = _CONVOLVE[rank]
+        self._convolve = CONVOLVE[rank]
         self.built = True
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:

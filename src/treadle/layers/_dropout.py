@@ -69,22 +69,24 @@ class Dropout(Layer):
             return watch_gradients(self, inputs)
         if self._fused:
             return torch.dropout(inputs, self.rate, True)
-        return drop(self, inputs, self._noise_shape(inputs))
+        return drop(self, inputs, noise_shape_for(self, inputs))
 
-    def _noise_shape(self, inputs: torch.Tensor) -> Sequence[int]:
-        if self.noise_shape is None:
-            return inputs.shape
-        if len(self.noise_shape) != inputs.dim():
-            raise _core.ShapeError(
-                _core.explain(
-                    f"`noise_shape` of Dropout {self.name!r} does not fit its input.",
-                    expected=f"{len(self.noise_shape)} dimensions",
-                    got=f"an input of shape {tuple(inputs.shape)}",
-                    fix="give noise_shape one entry per dimension, with None for the batch",
-                )
+
+def noise_shape_for(layer: Any, inputs: torch.Tensor) -> Sequence[int]:
+    """Return the layer's `noise_shape` with the input's sizes in place of None."""
+    if layer.noise_shape is None:
+        return inputs.shape
+    if len(layer.noise_shape) != inputs.dim():
+        raise _core.ShapeError(
+            _core.explain(
+                f"`noise_shape` of {type(layer).__name__} {layer.name!r} does not fit its input.",
+                expected=f"{len(layer.noise_shape)} dimensions",
+                got=f"an input of shape {tuple(inputs.shape)}",
+                fix="give noise_shape one entry per dimension, with None for the batch",
             )
-        pairs = zip(self.noise_shape, inputs.shape, strict=True)
-        return [size if wanted is None else wanted for wanted, size in pairs]
+        )
+    pairs = zip(layer.noise_shape, inputs.shape, strict=True)
+    return [size if wanted is None else wanted for wanted, size in pairs]
 
 
 def drop(layer: Any, inputs: torch.Tensor, noise_shape: Sequence[int]) -> torch.Tensor:
