@@ -73,8 +73,8 @@ def check_weights(sample_weight: Any) -> None:
         )
 
 
-def check_class_labels(labels: Tensor, classes: int, ignore_class: int | None) -> None:
-    """Refuse labels that are not whole numbers in [0, classes)."""
+def check_whole(labels: Tensor) -> None:
+    """Refuse class labels that are not whole numbers."""
     if labels.is_floating_point():
         _reject(
             "A class label is not a whole number.",
@@ -83,6 +83,11 @@ def check_class_labels(labels: Tensor, classes: int, ignore_class: int | None) -
             labels,
             "pass integer labels, or use a regression loss",
         )
+
+
+def check_class_labels(labels: Tensor, classes: int, ignore_class: int | None) -> None:
+    """Refuse labels that are not whole numbers in [0, classes)."""
+    check_whole(labels)
     wrong = (labels < 0) | (labels >= classes)
     if ignore_class is not None:
         wrong = wrong & (labels != ignore_class)
@@ -143,10 +148,11 @@ def check_not_softmax(y_pred: Tensor, activation: str, axis: int) -> None:
     applied = recall_logits(y_pred, activation) is not None
     if not applied and activation == "softmax" and y_pred.shape[axis] > 1 and y_pred.numel():
         rows = y_pred.sum(axis)
-        applied = bool((y_pred >= 0).all() & ((rows - 1).abs() < 1e-4).all())
+        # Strictly positive: one-hot rows may be hand-made logits.
+        applied = bool((y_pred > 0).all() & ((rows - 1).abs() < 1e-4).all())
     if applied:
         warn(
-            f"The output has been through {activation}, but the loss has from_logits=True.",
+            f"The output has been through {activation}, but the loss takes logits (from_logits=True).",
             expected=f"logits: an output without {activation}",
             got="probabilities",
             fix=f"say from_logits=False, or remove the {activation}",

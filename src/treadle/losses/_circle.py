@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from treadle._core import DataError, ShapeError, explain
+from treadle._core import ShapeError, explain
 from treadle.losses import _checks as checks
 from treadle.losses._family import FAMILY
 from treadle.losses._function_loss import FunctionLoss
@@ -34,19 +34,6 @@ def check_references(y_pred: Tensor, labels: Tensor, others: Tensor, other_label
                     got=f"embeddings of shape {tuple(vectors.shape)} and {len(names)} labels",
                 )
             )
-
-
-def check_labels(labels: Tensor) -> None:
-    """Refuse labels that are not whole numbers."""
-    if bool((labels != labels.round()).any()):
-        raise DataError(
-            explain(
-                "A class label is not a whole number.",
-                expected="integers",
-                got="fractions",
-                fix=f"pass integer labels; {checks.OPT_OUT}",
-            )
-        )
 
 
 def check_unit(vectors: Tensor) -> None:
@@ -173,5 +160,6 @@ class Circle(FunctionLoss):
         return y_true, align(to_tensor(mask).to(valid.device, torch.bool), valid, "mask") & valid
 
     def _check_values(self, y_true: Tensor, y_pred: Tensor, mask: Tensor | None) -> None:
-        check_labels(checks.visible(y_true, mask))
+        check_references(y_pred, y_true.reshape(-1), y_pred, y_true.reshape(-1))
+        checks.check_whole(checks.visible(y_true, mask))
         check_unit(checks.visible(y_pred, mask))

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from treadle._core import ShapeError, explain
-from treadle.losses._checks import check_class_labels, visible
+from treadle.losses._checks import check_class_labels, check_whole, visible
 from treadle.losses._family import FAMILY, get
-from treadle.losses._inputs import same_rank, shape_error
+from treadle.losses._inputs import same_rank, shape_error, to_tensor
 from treadle.losses._loss import Loss
 
 _ELEMENTWISE = (
@@ -107,6 +107,13 @@ class TorchLoss(Loss):
         if y_true.shape != y_pred.shape:
             raise shape_error(y_true, y_pred)
         return y_true, y_pred
+
+    def check(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> None:
+        if self._classifies:
+            labels, outputs = to_tensor(y_true), to_tensor(y_pred)
+            if labels.shape != outputs.shape:
+                check_whole(labels)
+        super().check(y_true, y_pred, sample_weight, mask)
 
     def _check_values(self, y_true: Tensor, y_pred: Tensor, mask: Tensor | None) -> None:
         if self._classifies and not y_true.is_floating_point():
