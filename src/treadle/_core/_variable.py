@@ -143,6 +143,15 @@ def _rebuild(cls: type, data: torch.Tensor, requires_grad: bool, attributes: dic
     return made
 
 
+def _moved(old: StateVariable, new: Any) -> StateVariable:
+    """Return `old` with the data of `new`: the object stays where torch allows it, for others may hold it."""
+    if torch._has_compatible_shallow_copy_type(old, new):
+        old.data = new
+        return old
+    # To or from the meta device torch makes a new parameter, too.
+    return _rebuild(StateVariable, new, False, dict(old.__dict__))
+
+
 def as_variable(tensor: torch.Tensor, path: str) -> Any:
     """Give a foreign module's parameter or buffer the methods of `Variable`, in place, and return it."""
     if not isinstance(tensor, _Assignable):
@@ -214,7 +223,5 @@ class VariableOwner(nn.Module):
         super()._apply(fn, recurse)
         for key, old in states.items():
             if isinstance(old, StateVariable) and self._buffers[key] is not old:
-                # The object stays, as torch keeps parameters: others may hold it.
-                old.data = self._buffers[key]  # type: ignore[assignment]
-                self._buffers[key] = old
+                self._buffers[key] = _moved(old, self._buffers[key])
         return self
