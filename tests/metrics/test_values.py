@@ -373,3 +373,23 @@ def test_a_scalar_weight_counts_every_sample() -> None:
 def test_correlation_of_a_constant_is_zero() -> None:
     assert shot(metrics.PearsonCorrelation(), torch.ones(2, 3), torch.rand(2, 3)) == 0
     assert shot(metrics.ConcordanceCorrelation(), torch.ones(2, 3), torch.ones(2, 3)) == 0
+
+
+@each_metric
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_no_update_reads_a_value(
+    make: Callable[[], metrics.Metric], kind: str, weighted: bool
+) -> None:
+    metric = make()
+    y_true, y_pred = data(kind, 6)
+    metric.update_state(y_true, y_pred)
+    # Tensors without data: whatever would wait for a device raises here.
+    metric.to("meta")
+    options = {}
+    if weighted and takes_weights(metric):
+        options = {
+            "sample_weight": torch.ones(6, device="meta"),
+            "mask": torch.ones(6, device="meta") > 0,
+        }
+    metric.update_state(y_true.to("meta"), y_pred.to("meta"), **options)
+    assert all(variable.is_meta for variable in metric.variables)

@@ -91,7 +91,8 @@ class FBetaScore(Metric):
         """Count a batch of labels 0 or 1 and scores, both (batch, classes)."""
         y_true, y_pred = pair(y_true, y_pred)
         y_true, y_pred = same_shape(y_true, y_pred, self.name)
-        if y_pred.dim() != 2 or self._columns not in (None, y_pred.shape[1]):
+        known = self._columns is None or self._columns == y_pred.shape[-1]
+        if y_pred.dim() != 2 or not known:
             raise ShapeError(
                 explain(
                     f"{self.name}: these are not the classes that it counts.",

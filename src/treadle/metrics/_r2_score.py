@@ -60,7 +60,8 @@ class R2Score(Metric):
         """Take targets and predictions, both (batch, outputs) or (batch,), into account."""
         y_true, y_pred = pair(y_true, y_pred)
         y_true, y_pred = same_shape(y_true, y_pred, self.name)
-        if y_pred.dim() != 2 or self._columns not in (None, y_pred.shape[1]):
+        known = self._columns is None or self._columns == y_pred.shape[-1]
+        if y_pred.dim() != 2 or not known:
             raise ShapeError(
                 explain(
                     f"{self.name}: these are not the outputs that it sums over.",
@@ -79,12 +80,13 @@ class R2Score(Metric):
 
     def _add(self, y_true: torch.Tensor, y_pred: torch.Tensor, weights: Any) -> None:
         dtype = self._buffers["sum"].dtype
+        looks = not self._checked and self._first_update()
         y_true, residual = y_true.to(dtype), (y_true.to(dtype) - y_pred.to(dtype)).square()
         if weights is None:
             parts = (y_true.square(), y_true, residual, torch.ones_like(y_true))
         else:
             weights = align_weights(weights, y_pred, self.name).to(dtype)
-            if not self._checked and self._first_update():
+            if looks:
                 check_weights(weights, self.name)
             weights = weights.reshape(weights.shape + (1,) * (2 - weights.dim()))
             kept = weights != 0
