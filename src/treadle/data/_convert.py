@@ -19,7 +19,8 @@ def to_tensors(structure: Any, what: str) -> Any:
     if isinstance(structure, dict):
         return {key: to_tensors(part, f"{what}[{key!r}]") for key, part in structure.items()}
     if isinstance(structure, tuple) or (isinstance(structure, list) and _holds_arrays(structure)):
-        return type(structure)(to_tensors(part, f"{what}[{i}]") for i, part in enumerate(structure))
+        parts = [to_tensors(part, f"{what}[{i}]") for i, part in enumerate(structure)]
+        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
     return _to_tensor(structure, what)
 
 

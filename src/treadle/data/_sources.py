@@ -6,6 +6,7 @@ found again.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -23,6 +24,10 @@ class Source(Protocol):
 
     def epoch(self, index: int, start: int = 0) -> Iterator[Any]:
         """Yield the batches of epoch `index` from number `start` on."""
+        ...
+
+    def some(self, index: int, count: int) -> Iterator[Any]:
+        """Yield the batches of epoch `index` when epochs are cut to `count` batches."""
         ...
 
 
@@ -63,6 +68,16 @@ class ArraySource:
                 batch = [tensor[begin : begin + size] for tensor in flat]
                 yield tuple(batch) if plain else _core.unflatten(batch, form)
 
+    def some(self, index: int, count: int) -> Iterator[Any]:
+        """Yield the part of epoch `index` when epochs have `count` batches: each goes on where the last stopped."""
+        total = self.batches or 0
+        if count >= total:
+            yield from self.epoch(index)
+            return
+        number, begin = divmod(index * count, total)
+        both = itertools.chain(self.epoch(number, begin), self.epoch(number + 1))
+        yield from itertools.islice(both, count)
+
 
 class IterableSource:
     """Batches from anything that can be iterated: a DataLoader, a list of batches, a generator.
@@ -73,6 +88,7 @@ class IterableSource:
 
     def __init__(self, batches_of: Iterable[Any]) -> None:
         self.iterable = batches_of
+        self._running: Iterator[Any] | None = None
         self.samples: int | None = None
         length = getattr(batches_of, "__len__", None)
         self.batches: int | None = None
@@ -89,17 +105,45 @@ class IterableSource:
         """Yield the batches of epoch `index` from number `start` on."""
         for number, batch in enumerate(self.iterable):
             if number >= start:
-                batch = tuple(batch) if isinstance(batch, list) else batch
-                yield to_tensors(batch if isinstance(batch, tuple) else (batch,), "batch")
+                yield self._checked(batch)
+
+    def some(self, index: int, count: int) -> Iterator[Any]:
+        """Yield up to `count` batches from where the last call stopped; a pass that ends begins anew later."""
+        if self._running is None:
+            self._running = iter(self.iterable)
+        for _ in range(count):
+            try:
+                batch = next(self._running)
+            except StopIteration:
+                self._running = None
+                return
+            yield self._checked(batch)
+
+    def _checked(self, batch: Any) -> tuple[Any, ...]:
+        batch = tuple(batch) if isinstance(batch, (list, tuple)) else (batch,)
+        while batch and batch[-1] is None:
+            batch = batch[:-1]
+        tensors = to_tensors(batch, "batch")
+        if all(leaf.device.type == "cpu" for leaf in _core.leaves(tensors)):
+            for part, name in zip(tensors, ("x", "y", "sample_weight"), strict=False):
+                check_finite(part, f"{name} of a batch")
+        return tensors
 
 
 def is_array_like(value: Any) -> bool:
     """Return whether `value` is arrays in memory, rather than an iterable of batches."""
     if isinstance(value, dict):
         return all(is_array_like(part) for part in value.values())
+    if isinstance(value, list) and value and all(_is_batch(part) for part in value):
+        return False
     if isinstance(value, (list, tuple)):
         return True
     return hasattr(value, "shape") or hasattr(value, "__array__")
+
+
+def _is_batch(value: Any) -> bool:
+    """Return whether `value` is a tuple of arrays, such as `(x, y)`."""
+    return isinstance(value, tuple) and all(hasattr(leaf, "shape") for leaf in _core.leaves(value))
 
 
 def make_source(
@@ -129,7 +173,7 @@ def make_source(
     if isinstance(x, (ArraySource, IterableSource)):
         return x
     if not is_array_like(x):
-        return _iterable(x, y, batch_size, names)
+        return _iterable(x, y, sample_weight, batch_size, names)
     given = {
         name: part
         for name, part in zip(names, (x, y, sample_weight), strict=True)
@@ -152,7 +196,7 @@ def make_source(
 
 
 def _iterable(
-    x: Any, y: Any, batch_size: int | None, names: tuple[str, str, str]
+    x: Any, y: Any, sample_weight: Any, batch_size: int | None, names: tuple[str, str, str]
 ) -> IterableSource:
     if not hasattr(x, "__iter__"):
         raise TypeError(
@@ -162,12 +206,13 @@ def _iterable(
                 got=type(x).__name__,
             )
         )
-    if y is not None or batch_size is not None:
-        argument = names[1] if y is not None else "batch_size"
+    given = {names[1]: y, names[2]: sample_weight, "batch_size": batch_size}
+    argument = next((name for name, value in given.items() if value is not None), None)
+    if argument is not None:
         raise ValueError(
             _core.explain(
                 f"`{argument}` cannot go with an iterable of batches.",
-                expected=f"`{names[0]}` alone, which yields (inputs, targets) batches",
+                expected=f"`{names[0]}` alone, which yields (x, y) or (x, y, sample_weight) batches",
                 got=f"{type(x).__name__} and `{argument}`",
                 fix=f"drop `{argument}`",
             )

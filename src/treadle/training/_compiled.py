@@ -52,6 +52,7 @@ class Compiled:
         self.names: list[str] = []
         self.resolved = False
         self.tracker = LossTracker()
+        self.added: dict[str, metrics.Mean] = {}  # what layers logged with add_metric
         # Names are read now, so that a wrong one is told at `compile`, not an epoch later.
         for leaf in _core.leaves(loss):
             if leaf is not None:
@@ -106,6 +107,8 @@ class Compiled:
         made = metrics.as_metric(
             entry, output_shape=tuple(output.shape), target_shape=shape, loss=loss
         )
+        if isinstance(entry, str):
+            made.name = entry  # as in Keras: "mae" is logged as "mae"
         name = f"{self.names[position]}_{made.name}" if len(self.names) > 1 else made.name
         return MetricRow(position, made, name)
 
@@ -122,6 +125,13 @@ class Compiled:
                 targets[row.output] = target
             return targets
         return bind(y, self.names, "y")
+
+    def update_added(self, values: Sequence[tuple[str, torch.Tensor, str]]) -> None:
+        """Count what layers logged with `add_metric` in the latest call."""
+        for name, value, _ in values:
+            if name not in self.added:
+                self.added[name] = metrics.Mean(name=name)
+            self.added[name].update_state(value)
 
     def outputs(self, y_pred: Any) -> list[Any]:
         """Return the outputs in the order of `names`."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import torch
 
 
-class LazyLogs(Mapping[str, Any]):
+class LazyLogs(MutableMapping[str, Any]):
     """The current values of metrics by name; each look computes them, none is computed before.
 
     Args:
@@ -30,6 +30,12 @@ class LazyLogs(Mapping[str, Any]):
         reader = self._readers.get(name)
         value = self.read()[name] if reader is None else reader()
         return self.read()[name] if isinstance(value, Mapping) else value
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._readers = {**self._readers, name: lambda: value}
+
+    def __delitem__(self, name: str) -> None:
+        self._readers = {key: reader for key, reader in self._readers.items() if key != name}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.read())

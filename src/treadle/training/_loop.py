@@ -8,6 +8,7 @@ for epoch in loop:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ import torch
 from treadle import _core, data, display
 from treadle.callbacks import CallbackList, History
 from treadle.training._logs import FloatLogs, LazyLogs, as_floats
+
+_DATA = 2**62  # keeps the randomness of a generator of batches apart from that of the steps
 
 
 class Loop:
@@ -154,6 +157,9 @@ class Epoch:
         place = placement(loop.model)
         seed = _core.derive_seed(loop.seed, self.index) >> 1  # room to add the step
         reseed = torch.default_generator.manual_seed
+        reseed(
+            seed + _DATA
+        )  # a DataLoader draws its order from here, whatever callbacks have drawn
         progress.begin(f"Epoch {self.index + 1}/{loop.epochs}", loop.steps)
         for batch in batches_of_epoch(loop.source, self.index, loop.steps_per_epoch):
             if hears_begin:
@@ -167,6 +173,7 @@ class Epoch:
                 progress.update(self.step, as_floats(self._logs))
             if loop.stopped():
                 break
+            reseed(seed + _DATA + self.step)
 
     def log(self, logs: Mapping[str, Any] | None = None, /, **values: Any) -> None:
         """Show and keep values: scalars as running means over the epoch's steps, metrics by their result.
@@ -228,11 +235,11 @@ def batches_of_epoch(source: data.Source, index: int, limit: int | None) -> Iter
         DataError: when the source yields nothing.
     """
     count = 0
-    for batch in source.epoch(index):
+    for batch in source.epoch(index) if limit is None else source.some(index, limit):
         yield batch
         count += 1
-        if count == limit:
-            return
+    if limit is not None and 0 < count < limit:
+        warnings.warn(_ended_early(index, count, limit), _core.TreadleWarning, stacklevel=2)
     if count == 0:
         raise _core.DataError(
             _core.explain(
@@ -242,6 +249,15 @@ def batches_of_epoch(source: data.Source, index: int, limit: int | None) -> Iter
                 fix="give an iterable that can be iterated again (a list or DataLoader), or more data",
             )
         )
+
+
+def _ended_early(index: int, count: int, limit: int) -> str:
+    return _core.explain(
+        "The data ended early.",
+        expected=f"{limit} batches in each epoch, as steps say",
+        got=f"{count} in epoch {index + 1}",
+        fix="give more data, fewer steps, or data that repeats",
+    )
 
 
 def as_source(given: Any, batch_size: int | None, shuffle: bool, seed: int) -> data.Source:

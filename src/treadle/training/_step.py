@@ -5,6 +5,7 @@ Nothing here waits for the device; what a step costs is in sight in `run_step` a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ def batch_rows(x: Any) -> int:
 
 def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> None:
     """Take one step of `optimizer` down the gradient of `loss`."""
+    if not variables:
+        warnings.warn(_nothing_to_train(), _core.TreadleWarning, stacklevel=2)
+        return
+    if not loss.requires_grad:
+        raise _core.StateError(_detached())
     if isinstance(optimizer, optimizers.Optimizer):
         loss = optimizer.scale_loss(loss)
         gradients = torch.autograd.grad(loss, variables, allow_unused=True)
@@ -42,6 +48,40 @@ def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def check_optimizer(optimizer: Any, variables: list[Any]) -> None:
+    """Raise when a torch optimizer holds none of the weights that are to be trained."""
+    if isinstance(optimizer, optimizers.Optimizer) or optimizer is None:
+        return
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    if variables and not any(id(variable) in held for variable in variables):
+        raise _core.StateError(
+            _core.explain(
+                "The optimizer holds none of the model's trainable weights.",
+                expected="a torch optimizer made from this model's parameters",
+                got=f"{type(optimizer).__name__} with other parameters",
+                fix="build the model first, then make the optimizer from model.parameters()",
+            )
+        )
+
+
+def _nothing_to_train() -> str:
+    return _core.explain(
+        "The model has no trainable weights, so nothing is learned.",
+        expected="layers with weights and trainable=True",
+        got="none",
+        fix="set trainable = True on the layers to train",
+    )
+
+
+def _detached() -> str:
+    return _core.explain(
+        "The loss does not depend on any trainable weight.",
+        expected="a loss with a gradient",
+        got="a tensor that does not require one",
+        fix="compute it with torch operations; no .detach(), .item(), NumPy or torch.no_grad() on the way",
+    )
 
 
 def total_loss(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
@@ -107,6 +147,8 @@ def check_target(target: Any, name: str) -> None:
 def update_metrics(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> None:
     """Update the compiled metrics; sample weights reach each of them."""
     compiled = model._compiled_for(y, y_pred)
+    if model._calls.record.metrics:
+        compiled.update_added(model._calls.record.metrics)
     if not compiled.metric_rows:
         return
     with torch.no_grad():

@@ -9,14 +9,14 @@ import contextlib
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from treadle import _core, data, display, layers, metrics, optimizers
 from treadle.callbacks import CallbackList, History
 from treadle.training import _step
+from treadle.training._adapters import join, listed, one_batch, validation_source
 from treadle.training._compiled import Compiled
-from treadle.training._logs import FloatLogs, LazyLogs, as_float, as_floats
+from treadle.training._logs import FloatLogs, LazyLogs, as_floats
 from treadle.training._loop import Loop, batches_of_epoch, placement
 
 _KNOWN_COMPILE = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"]
@@ -129,7 +129,7 @@ class Trainer(layers.Layer):
             source, validation_data = data.split_source(source, validation_split, 0)
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation_data = _validation_source(validation_data, size)
+            validation_data = validation_source(validation_data, size)
         loop = Loop(
             source,
             epochs=epochs,
@@ -141,6 +141,7 @@ class Trainer(layers.Layer):
             steps_per_epoch=steps_per_epoch,
             validation_freq=validation_freq,
         )
+        self.history = loop.history
         for epoch in loop:
             self.reset_metrics()
             for batch in epoch:
@@ -289,7 +290,7 @@ class Trainer(layers.Layer):
                     )
                 if progress.due():
                     progress.update(len(outputs), {})
-            joined = _core.map_structure(_join, outputs[0], *outputs[1:])
+            joined = _core.map_structure(join, outputs[0], *outputs[1:])
         progress.end(len(outputs), {})
         callbacks.call("on_predict_end", {})
         return joined
@@ -299,7 +300,7 @@ class Trainer(layers.Layer):
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Take one training step on a batch and return the metrics so far: a list, or a dict.
+        """Take one training step on a batch and return its loss and metrics: a number, a list, or a dict.
 
         Example:
             >>> import numpy as np, treadle
@@ -309,24 +310,25 @@ class Trainer(layers.Layer):
             1.0
         """
         self._require_compiled("train_on_batch")
-        self._variables_now = None
-        logs = as_floats(self.train_step(_one_batch(self, x, y, sample_weight)))
-        return logs if return_dict else _listed(logs)
+        self.reset_metrics()
+        logs = as_floats(self.train_step(one_batch(self, x, y, sample_weight)))
+        return logs if return_dict else listed(logs)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Update the metrics with a batch, in inference mode, and return them: a list, or a dict."""
+        """Return loss and metrics of a batch, in inference mode: a number, a list, or a dict."""
         self._require_compiled("test_on_batch")
+        self.reset_metrics()
         with torch.no_grad():
-            logs = as_floats(self.test_step(_one_batch(self, x, y, sample_weight)))
-        return logs if return_dict else _listed(logs)
+            logs = as_floats(self.test_step(one_batch(self, x, y, sample_weight)))
+        return logs if return_dict else listed(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the model's outputs for one batch as arrays."""
         with torch.no_grad():
-            outputs = self.predict_step(_one_batch(self, x, None, None))
-        return _core.map_structure(_join, outputs)
+            outputs = self.predict_step(one_batch(self, x, None, None))
+        return _core.map_structure(join, outputs)
 
     # ---- the steps, to override
 
@@ -392,17 +394,21 @@ class Trainer(layers.Layer):
             self._compiled.tracker,
             *trackers,
             *(row.metric for row in self._compiled.metric_rows),
+            *self._compiled.added.values(),
         ]
 
     def _metric_readers(self) -> dict[str, Any]:
         compiled = self._compiled
         if compiled is None:
             return {}
+        self._step_variables()
         readers: dict[str, Any] = {"loss": compiled.tracker.result}
         for row in compiled.loss_rows:
             if row.tracker is not None:
                 readers[row.tracker.name] = row.tracker.result
         readers.update({row.name: row.metric.result for row in compiled.metric_rows})
+        for metric in (*self._own_metrics, *compiled.added.values()):
+            readers.setdefault(metric.name, metric.result)
         return readers
 
     # ---- what the step needs
@@ -411,7 +417,10 @@ class Trainer(layers.Layer):
         """Return the variables to train; read anew in each epoch, as callbacks may freeze layers."""
         if self._variables_now is None:
             self._variables_now = self.trainable_weights
+            _step.check_optimizer(self.optimizer, self._variables_now)
             self._penalized = layers.regularized_weights(self)
+            known = self._compiled_metrics()
+            self._own_metrics = [m for m in self.metrics if not any(m is k for k in known)]
         return self._variables_now
 
     def _extra_losses(self) -> list[torch.Tensor]:
@@ -441,39 +450,3 @@ def _not_compiled(method: str) -> _core.StateError:
             fix=f'model.compile("adam", loss="mse") before model.{method}(...)',
         )
     )
-
-
-def _validation_source(given: Any, batch_size: int | None) -> data.Source:
-    names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
-    if isinstance(given, (tuple, list)):
-        if not 2 <= len(given) <= 3:
-            raise ValueError(
-                _core.explain(
-                    "`validation_data` has the wrong number of parts.",
-                    expected="(x_val, y_val) or (x_val, y_val, sample_weight)",
-                    got=f"{len(given)} parts",
-                )
-            )
-        return data.make_source(*given, batch_size=batch_size, names=names)
-    return data.make_source(given, names=names)
-
-
-def _one_batch(model: Any, x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
-    source = data.make_source(x, y, sample_weight, batch_size=2**62)
-    batch = next(iter(source.epoch(0)))
-    place = placement(model)
-    return batch if place is None else place(batch)
-
-
-def _listed(logs: dict[str, Any]) -> Any:
-    values = [as_float(value) for value in logs.values()]
-    return values[0] if len(values) == 1 else values
-
-
-def _join(first: Any, *others: Any) -> np.ndarray:
-    """Return the batches of one output as one array; bfloat16, which NumPy lacks, becomes float32."""
-    parts = [torch.as_tensor(part) for part in (first, *others)]
-    joined = torch.cat(parts) if len(parts) > 1 else parts[0]
-    if joined.dtype == torch.bfloat16:
-        joined = joined.float()
-    return joined.cpu().numpy()
