@@ -212,8 +212,6 @@ def serialize(item: Any) -> Any:
         return item
     if isinstance(item, (list, tuple)):
         return [serialize(part) for part in item]
-    if isinstance(item, Mapping):
-        return {str(key): serialize(part) for key, part in item.items()}
     if hasattr(item, "get_config") and not isinstance(item, type):
         cls = type(item)
         return {
@@ -224,6 +222,8 @@ def serialize(item: Any) -> Any:
             "config": item.get_config(),
             "registered_name": _custom_names.get(cls),
         }
+    if isinstance(item, Mapping):  # after objects: one that is a mapping too has a class to name
+        return {str(key): serialize(part) for key, part in item.items()}
     return _serialize_plain(item)
 
 
