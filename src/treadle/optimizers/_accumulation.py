@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 
 from treadle._core import explain
@@ -27,7 +25,7 @@ class Accumulation:
         self.batches = batches
         self.weight = 0.0
 
-    def add(self, sums: Tensors, grads: Sequence[torch.Tensor], weight: float) -> None:
+    def add(self, sums: Tensors, grads: Tensors, weight: float) -> None:
         """Add the gradients of one batch."""
         if not weight > 0:
             raise ValueError(

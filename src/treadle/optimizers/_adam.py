@@ -9,7 +9,7 @@ import torch
 
 from treadle.optimizers._family import member
 from treadle.optimizers._optimizer import Optimizer, Rate
-from treadle.optimizers._options import Options, check_range, takes_options
+from treadle.optimizers._options import Options, OptionsButDecay, check_range, takes_options
 from treadle.optimizers._plan import Bucket
 
 Tensors = list[torch.Tensor]
@@ -83,7 +83,7 @@ class Adam(Optimizer):
         >>> import torch, treadle
         >>> w = treadle.Variable([1.0])
         >>> treadle.optimizers.Adam(0.1).apply([torch.ones(1)], [w])
-        >>> w.numpy()
+        >>> w.numpy().round(4)
         array([0.9], dtype=float32)
 
     Reference:
@@ -143,7 +143,7 @@ class AdamW(Adam):
         >>> import torch, treadle
         >>> w = treadle.Variable([1.0])
         >>> treadle.optimizers.AdamW(0.1, weight_decay=0.5).apply([torch.ones(1)], [w])
-        >>> w.numpy()
+        >>> w.numpy().round(4)
         array([0.85], dtype=float32)
 
     Reference:
@@ -159,7 +159,8 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **options: Unpack[Options],
+        **options: Unpack[OptionsButDecay],
     ) -> None:
-        options["weight_decay"] = weight_decay
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **options)
+        super().__init__(
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **options
+        )

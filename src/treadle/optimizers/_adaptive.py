@@ -144,7 +144,7 @@ class Adamax(Optimizer):
         >>> import torch, treadle
         >>> w = treadle.Variable([1.0])
         >>> treadle.optimizers.Adamax(0.1).apply([torch.ones(1)], [w])
-        >>> w.numpy()
+        >>> w.numpy().round(4)
         array([0.9], dtype=float32)
 
     Reference:
@@ -194,7 +194,7 @@ class Nadam(Optimizer):
         >>> import torch, treadle
         >>> w = treadle.Variable([1.0])
         >>> treadle.optimizers.Nadam(0.1, beta_1=0.0).apply([torch.ones(1)], [w])
-        >>> w.numpy()
+        >>> w.numpy().round(4)
         array([0.9], dtype=float32)
 
     Reference:

@@ -154,7 +154,7 @@ class BuildableOptimizer(ExtensibleOptimizer):
             or any(name in path for name in self._undecayed_names)
         )
 
-    def _match(self, grads: Sequence[Any], variables: Any) -> tuple[Plan | None, Sequence[Any]]:
+    def _match(self, grads: Sequence[Any], variables: Any) -> tuple[Plan | None, list[Any]]:
         """Return the plan for these variables, and gradients that its kernels can take."""
         if variables is None:
             self._need_build()
@@ -162,8 +162,9 @@ class BuildableOptimizer(ExtensibleOptimizer):
         elif not self.built:
             variables = list(variables)
             self.build(variables)
+        grads = grads if isinstance(grads, list) else list(grads)
         check_lengths(grads, variables)
-        if len(grads) == 0:
+        if not grads:
             return None, grads
         plan = self._plans.get(tuple(map(id, variables)))
         if plan is not None and plan.fits(grads):
@@ -172,12 +173,12 @@ class BuildableOptimizer(ExtensibleOptimizer):
 
     def _fit(self, grads: Sequence[Any], variables: Any) -> tuple[Plan, list[torch.Tensor]]:
         """Do what `_match` does for gradients that are missing, of another dtype or in another memory order."""
-        present, kept, missing = split_missing(grads, variables)
+        present, kept = split_missing(grads, variables)
         if not present:
             refuse_no_gradients()
-        if missing and not self._warned_missing:
+        if len(kept) < len(variables) and not self._warned_missing:
             self._warned_missing = True
-            warn_missing(missing)
+            warn_missing(grads, variables)
         plan = self._plan_for(kept)
         if not plan.fits(present):
             present = [
@@ -210,18 +211,21 @@ class BuildableOptimizer(ExtensibleOptimizer):
                 self._kind(variable),
             )
             members.setdefault(key, []).append(position)
-        buckets = [
-            Bucket(
-                groups[id(variables[positions[0]])],
-                [variables[position] for position in positions],
-                positions,
-                self._slot_lists([variables[position] for position in positions]),
-                kind=key[5],
-                decays=key[4],
-                fused=key[3],
+        buckets: list[Bucket] = []
+        for positions in members.values():
+            own = [variables[position] for position in positions]
+            first = own[0]
+            buckets.append(
+                Bucket(
+                    groups[id(first)],
+                    own,
+                    positions,
+                    self._slot_lists(own),
+                    kind=self._kind(first),
+                    decays=self._decays(first),
+                    fused=can_fuse(first),
+                )
             )
-            for key, positions in members.items()
-        ]
         return Plan(variables, self._slot_lists(variables), buckets)
 
     def _slot_lists(self, variables: list[torch.Tensor]) -> dict[str, Tensors]:

@@ -7,7 +7,6 @@ holds it and keeps it on the device elsewhere, so that no NaN passes unseen and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from operator import attrgetter
 
 import torch
@@ -17,6 +16,7 @@ from treadle.optimizers._options import check_positive
 
 Tensors = list[torch.Tensor]
 Clip = Callable[[Tensors], tuple[Tensors, torch.Tensor]]
+Limited = Callable[[Tensors, float], tuple[Tensors, torch.Tensor]]
 
 _device = attrgetter("device")
 
@@ -38,8 +38,18 @@ def make_clip(
             )
         )
     for name, limit in given.items():
-        return partial(_PARTS[name], limit=float(limit))
+        return _Limit(_PARTS[name], float(limit))
     return None
+
+
+class _Limit:
+    """A part with its limit, in a form that can be pickled."""
+
+    def __init__(self, part: Limited, limit: float) -> None:
+        self.part, self.limit = part, limit
+
+    def __call__(self, grads: Tensors) -> tuple[Tensors, torch.Tensor]:
+        return self.part(grads, self.limit)
 
 
 def clip_by_value(grads: Tensors, limit: float) -> tuple[Tensors, torch.Tensor]:
@@ -68,7 +78,7 @@ def clip_by_global_norm(grads: Tensors, limit: float) -> tuple[Tensors, torch.Te
     return list(torch._foreach_mul(grads, factor)), total
 
 
-_PARTS: dict[str, Callable[[Tensors, float], tuple[Tensors, torch.Tensor]]] = {
+_PARTS: dict[str, Limited] = {
     "clipnorm": clip_by_norm,
     "clipvalue": clip_by_value,
     "global_clipnorm": clip_by_global_norm,

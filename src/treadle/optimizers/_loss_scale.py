@@ -38,7 +38,7 @@ class LossScaleOptimizer(Optimizer):
 
     Example:
         >>> import torch, treadle
-        >>> optimizer = treadle.mixed_precision.LossScaleOptimizer("sgd", initial_scale=4.0)
+        >>> optimizer = treadle.optimizers.LossScaleOptimizer("sgd", initial_scale=4.0)
         >>> w = treadle.Variable([1.0])
         >>> optimizer.apply([torch.tensor([float("inf")])], [w])
         >>> w.numpy(), float(optimizer.dynamic_scale), int(optimizer.iterations)

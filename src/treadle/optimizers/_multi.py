@@ -172,8 +172,12 @@ class MultiOptimizer(Optimizer):
         if self.built:
             super().build(variables)  # which says that it is too late
         chosen = [self._choose(variable) for variable in variables]
-        for optimizer in chosen:
-            if not any(optimizer is known for known in self.optimizers):
+        ordered: list[Optimizer] = []
+        if isinstance(self.optimizer_map, OptimizerMap):  # in Keras's order, the default last
+            ordered = [*self.optimizer_map.values(), self.optimizer_map.default_optimizer]
+        for optimizer in [*ordered, *chosen]:
+            unknown = not any(optimizer is known for known in self.optimizers)
+            if unknown and any(optimizer is used for used in chosen):
                 self.optimizers.append(optimizer)
         numbers = {id(optimizer): number for number, optimizer in enumerate(self.optimizers)}
         self._owners = {at: numbers[id(optimizer)] for at, optimizer in enumerate(chosen)}

@@ -12,7 +12,7 @@ import torch
 from treadle.optimizers._adam import adam_update
 from treadle.optimizers._family import member
 from treadle.optimizers._optimizer import Optimizer, Rate
-from treadle.optimizers._options import Options, check_count, check_range, takes_options
+from treadle.optimizers._options import OptionsButDecay, check_count, check_range, takes_options
 from treadle.optimizers._plan import Bucket
 
 Tensors = list[torch.Tensor]
@@ -77,7 +77,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **options: Unpack[Options],
+        **options: Unpack[OptionsButDecay],
     ) -> None:
         check_range("Muon", 0.0, 1.0, adam_beta_1=adam_beta_1, adam_beta_2=adam_beta_2)
         check_range("Muon", 0.0, 1.0, open_high=False, momentum=momentum)
@@ -98,8 +98,7 @@ class Muon(Optimizer):
         self.adam_lr_ratio, self.momentum = float(adam_lr_ratio), float(momentum)
         self.ns_steps, self.nesterov, self.rms_rate = ns_steps, nesterov, rms_rate
         self._layout = (("momentum", "velocity"),)
-        options["weight_decay"] = weight_decay
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, weight_decay=weight_decay, **options)
 
     def _kind(self, variable: torch.Tensor) -> Hashable:
         """Return the shape of a matrix that Muon updates, so that equal ones are one batch; None for Adam."""

@@ -42,6 +42,7 @@ Tensors = list[torch.Tensor]
 Rate = float | LearningRateSchedule | Callable[[], Any]
 
 _grad = attrgetter("grad")
+_trainable = attrgetter("requires_grad")
 
 
 class Optimizer(BuildableOptimizer):
@@ -275,24 +276,25 @@ class Optimizer(BuildableOptimizer):
             with torch.enable_grad():
                 loss = closure()
         self._need_build()
-        self._apply(list(map(_grad, self._variables)), None, 1.0)
+        trained = list(filter(_trainable, self._variables))
+        self._apply(list(map(_grad, trained)), trained, 1.0)
         return loss
 
     @torch.no_grad()
     def _apply(self, grads: Sequence[Any], variables: Any, weight: float) -> None:
         self._opt_called = True  # torch's learning rate schedulers look for it
-        plan, grads = self._match(grads, variables)
+        plan, matched = self._match(grads, variables)
         if plan is None:
             return
         if self.loss_scale_factor is not None:
-            grads = torch._foreach_div(grads, self.loss_scale_factor)
+            matched = list(torch._foreach_div(matched, self.loss_scale_factor))
         if self._accumulation is not None:
-            self._accumulation.add(plan.slots[Accumulation.slot], grads, weight)
+            self._accumulation.add(plan.slots[Accumulation.slot], matched, weight)
             self._pending.update(plan.by_id)
             if (int(self._iterations) + 1) % self._accumulation.batches == 0:
                 self._update_with_mean(self._accumulation)
         else:
-            self._update_all(plan, grads)
+            self._update_all(plan, matched)
         self._iterations.add_(1)
 
     @torch.no_grad()
@@ -323,7 +325,7 @@ class Optimizer(BuildableOptimizer):
             if not 0.0 <= rate < float("inf"):
                 check_rate(rate, type(self).__name__)
             self._shrink(bucket, rate)
-            self._update(bucket, bucket.pick(grads) if split else grads, rate, step)
+            self._update(bucket, list(bucket.pick(grads)) if split else grads, rate, step)
         if self._average is not None:
             self._average.update(plan.variables, plan.slots[MovingAverage.slot], step)
         for variable in plan.constrained:
@@ -380,7 +382,7 @@ class Optimizer(BuildableOptimizer):
                 expected="finite gradients",
                 got="NaN or infinity",
                 fix="look for NaN in the data and for a loss that overflows, lower the learning rate, or "
-                "skip such steps: treadle.mixed_precision.LossScaleOptimizer(optimizer); "
+                "skip such steps: treadle.optimizers.LossScaleOptimizer(optimizer); "
                 "optimizer.check_gradients = False lets them pass",
             )
         )

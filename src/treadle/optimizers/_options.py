@@ -25,10 +25,9 @@ _OLD_NAMES = {
 }
 
 
-class Options(TypedDict, total=False):
-    """The keyword arguments that every optimizer takes beside its own."""
+class OptionsButDecay(TypedDict, total=False):
+    """What every optimizer takes beside its own arguments, for those that place `weight_decay` themselves."""
 
-    weight_decay: float | None
     clipnorm: float | None
     clipvalue: float | None
     global_clipnorm: float | None
@@ -38,6 +37,12 @@ class Options(TypedDict, total=False):
     loss_scale_factor: float | None
     gradient_accumulation_steps: int | None
     name: str | None
+
+
+class Options(OptionsButDecay, total=False):
+    """The keyword arguments that every optimizer takes beside its own."""
+
+    weight_decay: float | None
 
 
 DEFAULTS: dict[str, Any] = {
@@ -64,7 +69,7 @@ def takes_options(init: F) -> F:
         if name not in signature.parameters
     ]
     unknown = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-    init.__signature__ = signature.replace(parameters=[*own, *shared, unknown])  # type: ignore[attr-defined]
+    init.__signature__ = signature.replace(parameters=[*own, *shared, unknown])
     return init
 
 

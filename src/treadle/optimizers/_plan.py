@@ -134,15 +134,10 @@ def check_lengths(grads: Sequence[Any], variables: Sequence[Any]) -> None:
 
 def split_missing(
     grads: Sequence[Any], variables: Sequence[torch.Tensor]
-) -> tuple[list[Any], Tensors, list[str]]:
-    """Return the gradients that are there, their variables, and the names of the others."""
+) -> tuple[list[Any], Tensors]:
+    """Return the gradients that are there, and their variables."""
     kept = [position for position, grad in enumerate(grads) if grad is not None]
-    missing = [
-        name_of(variable, position)
-        for position, variable in enumerate(variables)
-        if grads[position] is None
-    ]
-    return [grads[i] for i in kept], [variables[i] for i in kept], missing
+    return [grads[position] for position in kept], [variables[position] for position in kept]
 
 
 def refuse_no_gradients() -> None:
@@ -158,8 +153,13 @@ def refuse_no_gradients() -> None:
     )
 
 
-def warn_missing(names: list[str]) -> None:
-    """Say once which variables the loss does not depend on."""
+def warn_missing(grads: Sequence[Any], variables: Sequence[torch.Tensor]) -> None:
+    """Say which variables the loss does not depend on."""
+    names = [
+        name_of(variable, position)
+        for position, variable in enumerate(variables)
+        if grads[position] is None
+    ]
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     warnings.warn(
         explain(

@@ -40,10 +40,9 @@ class ScheduleFreeAdamW(Optimizer):
         >>> optimizer = treadle.optimizers.ScheduleFreeAdamW(0.5, beta_1=0.0)
         >>> for _ in range(2):
         ...     optimizer.apply([torch.ones(1)], [w])
-        >>> before = w.numpy().copy()
         >>> optimizer.finalize_variable_values([w])
-        >>> before, w.numpy()
-        (array([0.], dtype=float32), array([0.25], dtype=float32))
+        >>> w.numpy().round(4)
+        array([0.25], dtype=float32)
 
     Reference:
         Defazio et al., 2024, The road less scheduled, https://arxiv.org/abs/2405.15682

@@ -53,31 +53,58 @@ class SGD(Optimizer):
         super().__init__(learning_rate, **options)
 
     def _update(self, bucket: Bucket, grads: Tensors, rate: float, step: int) -> None:
-        if not self.momentum:
-            torch._foreach_add_(bucket.variables, grads, alpha=-rate)
-        elif self.nesterov:
-            moments = bucket.slots["momentum"]
-            torch._foreach_mul_(moments, self.momentum)
-            torch._foreach_add_(moments, grads, alpha=-rate)
-            torch._foreach_add_(bucket.variables, moments, alpha=self.momentum)
-            torch._foreach_add_(bucket.variables, grads, alpha=-rate)
-        elif bucket.fused:
-            # Keras keeps the rate inside the momentum: the kernel takes it as its factor on the gradient,
-            # 1 - dampening, and steps by the momentum itself.
-            torch._fused_sgd_(
-                bucket.variables,
-                grads,
-                bucket.slots["momentum"],
-                weight_decay=0.0,
-                momentum=self.momentum,
-                lr=-1.0,
-                dampening=1.0 + rate,
-                nesterov=False,
-                maximize=False,
-                is_first_step=False,
+        variables, moments = bucket.variables, bucket.slots.get("momentum", [])
+        along = self.momentum if self.nesterov else 1.0
+        if self.momentum:
+            (_fused_momentum if bucket.fused else _momentum)(
+                variables, grads, moments, self.momentum, rate, along
             )
-        else:
-            moments = bucket.slots["momentum"]
-            torch._foreach_mul_(moments, self.momentum)
-            torch._foreach_add_(moments, grads, alpha=-rate)
-            torch._foreach_add_(bucket.variables, moments)
+        if self.nesterov or not self.momentum:
+            (_fused_descent if bucket.fused else _descent)(variables, grads, rate)
+
+
+def _momentum(
+    variables: Tensors, grads: Tensors, moments: Tensors, keep: float, rate: float, along: float
+) -> None:
+    """`m <- keep * m - rate * g`, `w <- w + along * m`."""
+    torch._foreach_mul_(moments, keep)
+    torch._foreach_add_(moments, grads, alpha=-rate)
+    torch._foreach_add_(variables, moments, alpha=along)
+
+
+def _fused_momentum(
+    variables: Tensors, grads: Tensors, moments: Tensors, keep: float, rate: float, along: float
+) -> None:
+    """The same in one pass: torch's kernel does `m <- keep * m + (1 - dampening) * g`, `w <- w - lr * m`."""
+    torch._fused_sgd_(
+        variables,
+        grads,
+        moments,
+        weight_decay=0.0,
+        momentum=keep,
+        lr=-along,
+        dampening=1.0 + rate,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,
+    )
+
+
+def _descent(variables: Tensors, grads: Tensors, rate: float) -> None:
+    """`w <- w - rate * g`."""
+    torch._foreach_add_(variables, grads, alpha=-rate)
+
+
+def _fused_descent(variables: Tensors, grads: Tensors, rate: float) -> None:
+    torch._fused_sgd_(
+        variables,
+        grads,
+        [],
+        weight_decay=0.0,
+        momentum=0.0,
+        lr=rate,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,
+    )
