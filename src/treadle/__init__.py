@@ -20,9 +20,13 @@ from treadle import (
     utils,
 )
 from treadle._core import (
+    DataError,
     DTypePolicy,
+    ShapeError,
+    StateError,
     TreadleError,
     TreadleWarning,
+    UnknownNameError,
     Variable,
     __version__,
     publish,
@@ -39,6 +43,7 @@ from treadle.training import Loop
 
 __all__ = [
     "DTypePolicy",
+    "DataError",
     "Initializer",
     "Input",
     "Layer",
@@ -49,9 +54,12 @@ __all__ = [
     "Optimizer",
     "Regularizer",
     "Sequential",
+    "ShapeError",
+    "StateError",
     "SymbolicTensor",
     "TreadleError",
     "TreadleWarning",
+    "UnknownNameError",
     "Variable",
     "__version__",
     "activations",

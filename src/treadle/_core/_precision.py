@@ -45,7 +45,7 @@ class DTypePolicy:
 
     Example:
         >>> import treadle
-        >>> policy = treadle.dtype_policies.DTypePolicy("mixed_bfloat16")
+        >>> policy = treadle.DTypePolicy("mixed_bfloat16")
         >>> policy.compute_dtype, policy.variable_dtype
         ('bfloat16', 'float32')
 

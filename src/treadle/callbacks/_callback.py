@@ -121,6 +121,12 @@ class CallbackList:
 
     Raises:
         TypeError: for a class instead of an instance, for what is not a callback, and for a misspelled event.
+
+    Example:
+        >>> import treadle
+        >>> listeners = treadle.callbacks.CallbackList([treadle.callbacks.History()])
+        >>> listeners.hears("on_epoch_end"), listeners.hears("on_train_batch_end")
+        (True, False)
     """
 
     def __init__(

@@ -14,21 +14,6 @@ from treadle.graph._symbolic import (
     record,
 )
 
-__all__ = [
-    "Node",
-    "Program",
-    "RecordsItself",
-    "Symbolic",
-    "SymbolicTensor",
-    "has_symbolic",
-    "inference_mode_of",
-    "make_input",
-    "map_leaves",
-    "real_tensors",
-    "record",
-    "replay_symbolically",
-    "unwatch_modules",
-    "watch_modules",
-]
+__all__ = ["SymbolicTensor"]
 
 publish(globals())

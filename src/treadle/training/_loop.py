@@ -138,6 +138,15 @@ class Epoch:
     Attributes:
         index: The epoch's number, from 0.
         step: How many batches have been given out.
+
+    Example:
+        >>> import torch, treadle
+        >>> loop = treadle.Loop(torch.arange(6.0), batch_size=2, shuffle=False, verbose=0)
+        >>> for epoch in loop:
+        ...     for (x,) in epoch:
+        ...         epoch.log(mean=x.mean())
+        >>> loop.history.history
+        {'mean': [2.5]}
     """
 
     def __init__(self, loop: Loop, index: int) -> None:

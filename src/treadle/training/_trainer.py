@@ -23,7 +23,13 @@ _KNOWN_COMPILE = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metr
 
 
 class Trainer(layers.Layer):
-    """Training, evaluation and prediction for a module; a part of `Model`."""
+    """A layer that can be trained: `compile`, `fit`, `evaluate`, `predict` and their steps; the base of `Model`.
+
+    Example:
+        >>> import treadle
+        >>> issubclass(treadle.Model, treadle.training.Trainer)
+        True
+    """
 
     optimizer: Any = None
     stop_training: bool = False
