@@ -90,6 +90,8 @@ def sparsemax(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         Martins and Astudillo, 2016, https://arxiv.org/abs/1602.02068
     """
     x = x if type(x) is torch.Tensor else as_tensor(x)
+    # Nothing that is 1 below the largest value is kept; the clamp also holds sums of short dtypes exact.
+    x = (x - x.amax(axis, keepdim=True).detach()).clamp(min=-1)
     ordered = torch.sort(x, dim=axis, descending=True).values.movedim(axis, -1)
     ranks = torch.arange(1, ordered.shape[-1] + 1, device=x.device, dtype=x.dtype)
     excess = ordered.cumsum(-1) - 1

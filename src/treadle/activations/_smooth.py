@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -347,7 +349,9 @@ def squareplus(x: torch.Tensor, b: float = 4) -> torch.Tensor:
         Barron, 2021, https://arxiv.org/abs/2112.11687
     """
     x = x if type(x) is torch.Tensor else as_tensor(x)
-    return (x + torch.sqrt(x * x + b)) / 2
+    # float16 cannot hold the square beyond 255, and below 0 the sum would lose its digits.
+    root = torch.hypot(x, torch.full_like(x, math.sqrt(b)))
+    return torch.where(x < 0, b / 2 / (root + torch.abs(x)), (x + root) / 2)
 
 
 @FAMILY.member()

@@ -121,7 +121,7 @@ class Circle(FunctionLoss):
     Example:
         >>> import treadle
         >>> treadle.losses.Circle(gamma=2.0)([0, 0, 1], [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
-        tensor(0.6100)
+        tensor(0.9150)
 
     Reference:
         Sun et al., 2020, Circle Loss, https://arxiv.org/abs/2002.10857
