@@ -117,18 +117,22 @@ TABLE: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
         )
     ],
     *[
-        ("AUC", {"curve": curve, "summation_method": method}, (BINARY, MULTI))
+        ("AUC", {"num_thresholds": 20, "curve": curve, "summation_method": method}, (MULTI,))
         for curve in ("ROC", "PR", "PRGAIN")
         for method in ("interpolation", "minoring", "majoring")
         if (curve, method) == ("PRGAIN", "interpolation") or curve != "PRGAIN"
     ],
-    ("AUC", {"num_thresholds": 5}, (MULTI,)),
+    ("AUC", {}, (BINARY,)),
     ("AUC", {"thresholds": [0.7, 0.1, 0.4]}, (MULTI,)),
-    ("AUC", {"multi_label": True}, (MULTI,)),
-    ("AUC", {"multi_label": True, "num_labels": 4, "curve": "PR"}, (MULTI,)),
-    ("AUC", {"multi_label": True, "label_weights": [0.1, 0.2, 0.3, 0.4]}, (MULTI,)),
-    ("AUC", {"label_weights": [0.1, 0.2, 0.3, 0.4]}, (MULTI,)),
-    ("AUC", {"from_logits": True}, (MULTI,)),
+    ("AUC", {"num_thresholds": 20, "multi_label": True}, (MULTI,)),
+    ("AUC", {"num_thresholds": 20, "multi_label": True, "num_labels": 4, "curve": "PR"}, (MULTI,)),
+    (
+        "AUC",
+        {"num_thresholds": 20, "multi_label": True, "label_weights": [0.1, 0.2, 0.3, 0.4]},
+        (MULTI,),
+    ),
+    ("AUC", {"num_thresholds": 20, "label_weights": [0.1, 0.2, 0.3, 0.4]}, (MULTI,)),
+    ("AUC", {"num_thresholds": 20, "from_logits": True}, (MULTI,)),
     *[
         ("FBetaScore", {"average": average, "beta": 0.5, "threshold": threshold}, (MULTI,))
         for average in (None, "micro", "macro", "weighted")
@@ -174,6 +178,43 @@ def test_results_agree(
     ours = run(getattr(metrics, name)(**arguments), kind, weighted)
     theirs = run(getattr(keras.metrics, name)(**arguments), kind, weighted)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=2e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+@pytest.mark.parametrize(
+    ("name", "arguments", "kind"),
+    [
+        (name, arguments, kinds[0])
+        for name, arguments, kinds in TABLE
+        if "from_logits" not in arguments
+    ],
+    ids=case_id,
+)
+def test_dtypes_of_inputs_agree(
+    keras: Any, name: str, arguments: dict[str, Any], kind: str, dtype: str
+) -> None:
+    y_true, y_pred = batches(kind)
+    y_pred = y_pred.astype(dtype) if kind != LABELS else y_pred.astype("int16")
+    y_true = y_true.astype(dtype if kind in (REAL, POSITIVE) else "uint8")
+    ours, theirs = getattr(metrics, name)(**arguments), getattr(keras.metrics, name)(**arguments)
+    ours.update_state(y_true, y_pred)
+    # Keras computes some metrics in the dtype of the predictions, ours compute in float32.
+    theirs.update_state(y_true.astype("float32"), y_pred.astype("float32"))
+    np.testing.assert_allclose(numpy(ours.result()), numpy(theirs.result()), rtol=1e-6, atol=2e-7)
+
+
+@pytest.mark.parametrize("shape", [(23, 1), (23, CLASSES)], ids=str)
+@pytest.mark.parametrize(
+    "name",
+    ["TruePositives", "Precision", "Recall", "AUC", "BinaryAccuracy", "RootMeanSquaredError"],
+)
+def test_weights_of_full_rank_agree(keras: Any, name: str, shape: tuple[int, ...]) -> None:
+    y_true, y_pred = batches(MULTI)
+    weights = np.random.default_rng(3).random(shape).astype("float32")
+    ours, theirs = getattr(metrics, name)(), getattr(keras.metrics, name)()
+    ours.update_state(y_true, y_pred, weights)
+    theirs.update_state(y_true, y_pred, weights)
+    np.testing.assert_allclose(numpy(ours.result()), numpy(theirs.result()), rtol=1e-6)
 
 
 def test_every_public_name_is_there(keras: Any) -> None:
