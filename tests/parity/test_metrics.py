@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import numpy as np
@@ -254,10 +255,10 @@ def test_names_mean_the_same_classes(keras: Any) -> None:
 def test_default_names_and_configurations_agree(
     keras: Any, name: str, arguments: dict[str, Any], kinds: tuple[str, ...]
 ) -> None:
-    keras.utils.clear_session()
     theirs = getattr(keras.metrics, name)(**arguments)
     ours = getattr(metrics, name)(**arguments)
-    assert ours.name == theirs.name
+    # Keras goes on counting from test to test.
+    assert ours.name == re.sub(r"_\d+$", "", theirs.name)
     # What Keras wrote makes the same metric here, and what we write makes it there.
     config = theirs.get_config()
     made = metrics.deserialize(
