@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import treadle
 from treadle import activations
 from treadle._core import UnknownNameError, recall_logits, register_keras_serializable
 from treadle.activations._family import FAMILY
@@ -228,6 +229,17 @@ def test_compiles_and_takes_stand_ins(
     torch.testing.assert_close(out.value, expected)
 
 
+@each
+def test_takes_symbolic_tensors(
+    name: str, arguments: dict[str, Any], reference: Callable[..., Array]
+) -> None:
+    if arguments.get("axis") == 0:
+        arguments = {"axis": 1}
+    out = getattr(activations, name)(treadle.Input((4, 6)), **arguments)
+    expected = getattr(activations, name)(torch.zeros(2, 4, 6), **arguments).shape
+    assert tuple(out.shape) == (None, *expected[1:])
+
+
 @pytest.mark.parametrize("name", sorted(FAMILY.table))
 def test_found_by_name(name: str) -> None:
     fn = activations.get(name)
@@ -307,3 +319,9 @@ def test_compiles_into_one_graph() -> None:
     x = torch.randn(3, 4)
     torch.testing.assert_close(torch.compile(every, fullgraph=True, backend="eager")(x), every(x))
     torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sparsemax_over_many_entries_in_short_dtypes(dtype: torch.dtype) -> None:
+    out = activations.sparsemax(torch.zeros(2, 4096, dtype=dtype))
+    torch.testing.assert_close(out.float(), torch.full((2, 4096), 1 / 4096), rtol=5e-3, atol=0)

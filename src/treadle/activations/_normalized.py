@@ -90,14 +90,17 @@ def sparsemax(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         Martins and Astudillo, 2016, https://arxiv.org/abs/1602.02068
     """
     x = x if type(x) is torch.Tensor else as_tensor(x)
-    # Nothing that is 1 below the largest value is kept; the clamp also holds sums of short dtypes exact.
-    x = (x - x.amax(axis, keepdim=True).detach()).clamp(min=-1)
-    ordered = torch.sort(x, dim=axis, descending=True).values.movedim(axis, -1)
-    ranks = torch.arange(1, ordered.shape[-1] + 1, device=x.device, dtype=x.dtype)
+    # Nothing that is 1 below the largest value is kept, so that sums stay small.
+    shifted = (x - x.amax(axis, keepdim=True).detach()).clamp(min=-1)
+    wide = torch.promote_types(
+        x.dtype, torch.float32
+    )  # counts beyond 256 are too much for bfloat16
+    ordered = torch.sort(shifted.to(wide), dim=axis, descending=True)[0].movedim(axis, -1)
+    ranks = torch.arange(1, ordered.shape[-1] + 1, device=x.device, dtype=wide)
     excess = ordered.cumsum(-1) - 1
     support = (ranks * ordered > excess).sum(-1, keepdim=True)
     cut = excess.gather(-1, support - 1) / support
-    return torch.relu(x - cut.movedim(-1, axis))
+    return torch.relu(shifted - cut.movedim(-1, axis)).to(x.dtype)
 
 
 @FAMILY.member()
