@@ -109,6 +109,7 @@ from treadle.layers._upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from treadle.layers._wrapper import SpectralNormalization, Wrapper
 
 __all__ = [
+    "ELU",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -148,7 +149,6 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
-    "ELU",
     "EinsumDense",
     "Embedding",
     "Flatten",

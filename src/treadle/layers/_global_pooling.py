@@ -148,7 +148,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
     supports_masking = True
 
     def call(self, inputs: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Return (batch, channels) for (batch, steps, channels); steps that `mask` (batch, steps) hides do not count."""
+        """Return (batch, channels); steps that `mask` (batch, steps) hides do not count."""
         if mask is None:
             return super().call(inputs)
         if inputs.dim() != 3:

@@ -30,7 +30,7 @@ def _sizes(layer: Any, input_shape: Any, axes: tuple[int, ...]) -> tuple[tuple[i
             _core.explain(
                 f"`axis` of {type(layer).__name__} {layer.name!r} does not fit its input.",
                 expected="different axes of the input, whose sizes are known",
-                got=f"axis={axes if len(axes) > 1 else axes[0]}, shape {tuple(input_shape)}",
+                got=f"axis={axes}, shape {tuple(input_shape)}",
             )
         )
     return ordered, sizes
@@ -287,7 +287,13 @@ class GroupNormalization(Layer):
         if inputs.dim() != self._rank or inputs.shape[self.axis] != self._shape[0]:
             raise _wrong_shape(self, inputs)
         x = inputs if self._rank == 2 else inputs.movedim(self.axis, 1)
-        x = torch.group_norm(x, self._groups, self.gamma, self.beta, self.epsilon)
+        gamma, beta = self.gamma, self.beta
+        # torch's backward pass has no case for a shift without a factor.
+        shift = beta if gamma is None else None
+        beta = None if gamma is None else beta
+        x = torch.group_norm(x, self._groups, gamma, beta, self.epsilon)
+        if shift is not None:
+            x = x + shift.view(-1, *(1,) * (self._rank - 2))
         return x if self._rank == 2 else x.movedim(1, self.axis)
 
 

@@ -37,7 +37,7 @@ class Bordered(Layer):
     """What cropping and padding share."""
 
     rank: ClassVar[int]
-    _plain_call = True
+    data_format: str
 
     def build(self, input_shape: Any) -> None:
         """Check the rank."""

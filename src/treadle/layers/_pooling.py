@@ -56,10 +56,8 @@ class Pooling(Layer):
             raise _channels.wrong_rank(self, inputs)
         orders = self._orders
         x = inputs if orders is None else inputs.permute(orders[0])
-        if self.padding == "valid":
-            x = self._pool(x, self._no_padding, False)
-        else:
-            x = self._pool_same(x)
+        valid = self.padding == "valid"
+        x = self._pool(x, self._no_padding, False) if valid else self._pool_same(x)
         return x if orders is None else x.permute(orders[1])
 
     def _pool_same(self, x: torch.Tensor) -> torch.Tensor:
@@ -93,11 +91,18 @@ class AveragePooling(Pooling):
         return _AVERAGE[self.rank](x, self.pool_size, self.strides, padding, ceil, False)
 
 
+def _average_volumes(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    """Average as torch does, which has no kernel for short floats on the CPU."""
+    short = x.dtype.itemsize < 4 and x.device.type == "cpu"
+    wide = torch.nn.functional.avg_pool3d(x.float() if short else x, *arguments)
+    return wide.to(x.dtype)
+
+
 _MAX: dict[int, Any] = {1: torch.max_pool1d, 2: torch.max_pool2d, 3: torch.max_pool3d}
 _AVERAGE: dict[int, Any] = {
     1: torch.nn.functional.avg_pool1d,
     2: torch.nn.functional.avg_pool2d,
-    3: torch.nn.functional.avg_pool3d,
+    3: _average_volumes,
 }
 
 

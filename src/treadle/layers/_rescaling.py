@@ -45,6 +45,7 @@ class Rescaling(Layer):
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the rescaled `inputs`, of the same shape."""
-        scale, offset = self._scale_tensor, self._offset_tensor
+        scale: Any = self._scale_tensor
+        offset: Any = self._offset_tensor
         x = inputs.to(self._dtype) * (self.scale if scale is None else scale)
         return x + (self.offset if offset is None else offset)

@@ -132,7 +132,7 @@ class SpectralNormalization(Wrapper):
 
     def _iterate(self, matrix: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the singular vectors u (1, out) and v (1, in) after some steps from the stored u."""
-        u = self.vector_u
+        u = self.vector_u.to(matrix.dtype)
         v = nn.functional.normalize(u @ matrix.t(), dim=-1)
         for _ in range(steps):
             v = nn.functional.normalize(u @ matrix.t(), dim=-1)

@@ -1,0 +1,196 @@
+"""What every layer of the table must do, whatever it computes."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.layers.table import ROWS, Row
+
+import treadle
+from treadle import layers
+
+rows = pytest.mark.parametrize("row", ROWS, ids=str)
+# One variant of each layer is enough where the arguments make no difference.
+ONE_EACH = list({row.name: row for row in ROWS}.values())
+one_each = pytest.mark.parametrize("row", ONE_EACH, ids=str)
+
+
+def call(layer: Any, inputs: Any, **kwargs: Any) -> torch.Tensor:
+    with torch.no_grad():
+        return layer(inputs, **kwargs)
+
+
+@rows
+def test_is_built_by_its_first_call_and_gives_the_same_again(row: Row) -> None:
+    layer, inputs = row.make(), row.inputs()
+    assert not layer.built and not layer.weights
+    first = call(layer, inputs)
+    assert layer.built
+    torch.testing.assert_close(call(layer, inputs), first)
+    for weight in layer.weights:
+        assert weight.path.startswith((layer.name, "dense"))
+
+
+@rows
+def test_symbolic_shape_is_the_real_shape(row: Row) -> None:
+    layer = row.make()
+    dtype = "int64" if row.integers else None
+    shapes = row.shapes()
+    if isinstance(shapes, list):
+        symbolic = layer([treadle.Input(shape[1:], dtype=dtype) for shape in shapes])
+    else:
+        symbolic = layer(treadle.Input(shapes[1:], dtype=dtype))
+    real = call(layer, row.inputs())
+    assert symbolic.shape == (None, *real.shape[1:])
+    assert symbolic.dtype == real.dtype
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.unknown], ids=str)
+def test_spatial_sizes_may_be_unknown(row: Row) -> None:
+    first = row.arguments.get("data_format") == "channels_first"
+    sizes: list[int | None] = [None] * len(row.sample)
+    sizes[0 if first else -1] = row.sample[0 if first else -1]
+    layer = row.make()
+    symbolic = layer(treadle.Input(tuple(sizes)))
+    real = call(layer, row.inputs())
+    assert len(symbolic.shape) == real.dim()
+    for known, size in zip(symbolic.shape, real.shape, strict=True):
+        assert known in (None, size)
+
+
+@rows
+def test_configuration_round_trip(row: Row) -> None:
+    if row.name == "Lambda":
+        pytest.skip("its own test: the function must be registered")
+    layer = row.make(name="kept")
+    config = layers.serialize(layer)
+    again = layers.deserialize(config)
+    assert type(again) is type(layer) and again.name == "kept"
+    assert layers.serialize(again) == config
+    inputs = row.inputs()
+    call(layer, inputs), call(again, inputs)
+    again.set_weights(layer.get_weights())
+    torch.testing.assert_close(call(again, inputs), call(layer, inputs))
+
+
+@rows
+def test_weights_round_trip_and_state_dict(row: Row) -> None:
+    layer, other, inputs = row.make(), row.make(), row.inputs()
+    call(layer, inputs), call(other, inputs)
+    other.load_state_dict(layer.state_dict())
+    for a, b in zip(layer.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    torch.testing.assert_close(call(other, inputs), call(layer, inputs))
+
+
+@rows
+def test_deepcopy_is_independent(row: Row) -> None:
+    layer, inputs = row.make(), row.inputs()
+    before = call(layer, inputs)
+    copied = copy.deepcopy(layer)
+    with torch.no_grad():
+        for weight in copied.weights:
+            weight.zero_()
+    torch.testing.assert_close(call(layer, inputs), before)
+
+
+@rows
+def test_half_precision(row: Row) -> None:
+    layer = row.make(dtype="bfloat16")
+    inputs = row.inputs(dtype=torch.bfloat16)
+    for training in (False, True):
+        layer.train(training)
+        outputs = call(layer, inputs)
+        assert outputs.dtype == torch.bfloat16 and torch.isfinite(outputs).all()
+    if row.random:
+        return
+    exact = row.make()
+    call(exact, row.inputs())
+    exact.set_weights([weight.astype("float32") for weight in _as_float32(layer)])
+    layer.eval()
+    torch.testing.assert_close(
+        call(layer, inputs).float(), call(exact, row.inputs()), rtol=0.05, atol=0.05
+    )
+
+
+def _as_float32(layer: Any) -> list[np.ndarray]:
+    return [weight.detach().float().numpy() for weight in layer.weights]
+
+
+@one_each
+def test_mixed_precision_keeps_weights_in_float32(row: Row) -> None:
+    layer = row.make(dtype="mixed_bfloat16")
+    outputs = call(layer, row.inputs())
+    assert outputs.is_floating_point() and torch.isfinite(outputs).all()
+    for weight in layer.weights:
+        assert weight.dtype == torch.float32
+
+
+@rows
+def test_gradients_reach_inputs_and_weights(row: Row) -> None:
+    layer, inputs = row.make(), row.inputs(batch=3)
+    call(layer, inputs)
+    layer.train()
+    tensors = [part for part in (inputs if isinstance(inputs, list) else [inputs])]
+    if not row.integers:
+        for tensor in tensors:
+            tensor.requires_grad_()
+    layer(inputs).square().sum().backward()
+    for tensor in [*layer.trainable_weights, *([] if row.integers else tensors)]:
+        unused = row.arguments.get("tie_weights") is False and tensor.shape == (3, 7)
+        assert unused or (tensor.grad is not None and torch.isfinite(tensor.grad).all())
+
+
+@one_each
+def test_compiles_without_a_graph_break(row: Row) -> None:
+    layer, inputs = row.make(), row.inputs()
+    expected = call(layer, inputs)
+    for training in (False, True):
+        layer.train(training)
+        torch.compiler.reset()
+        outputs = torch.compile(layer, fullgraph=True, backend="eager")(inputs)
+        if not training:
+            torch.testing.assert_close(outputs.detach(), expected)
+
+
+@one_each
+def test_exports(row: Row) -> None:
+    layer, inputs = row.make(), row.inputs()
+    expected = call(layer, inputs)
+    with warnings.catch_warnings():
+        if row.name == "ActivityRegularization":  # its loss stays outside of the program
+            warnings.simplefilter("ignore", UserWarning)
+        program = torch.export.export(layer, (inputs,), strict=False)
+    torch.testing.assert_close(program.module()(inputs).detach(), expected)
+
+
+@one_each
+def test_inference_repeats_and_training_follows_the_module(row: Row) -> None:
+    layer, inputs = row.make(), row.inputs()
+    call(layer, inputs)
+    if not row.random:
+        pytest.skip("the same in training and inference, or tested with its family")
+    assert torch.equal(call(layer, inputs), call(layer, inputs))
+    assert not torch.equal(call(layer, inputs, training=True), call(layer, inputs))
+    layer.train()
+    assert not torch.equal(call(layer, inputs), call(layer, inputs, training=False))
+
+
+def test_the_table_has_every_layer() -> None:
+    """Layers that are written elsewhere have tables of their own."""
+    elsewhere = {"InputLayer", "Wrapper"}
+    own = {
+        cls.__name__
+        for cls in layers._family.FAMILY.table.values()
+        if cls.__module__ == "treadle.layers"
+    }
+    assert own - {row.name for row in ROWS} - elsewhere <= OTHER_TABLES
+
+
+# Families that came later and bring their own tests.
+OTHER_TABLES: set[str] = set()
