@@ -39,9 +39,11 @@ from treadle.metrics import Metric
 from treadle.models import Model, Sequential
 from treadle.optimizers import Optimizer
 from treadle.regularizers import Regularizer
+from treadle.saving import Checkpoint
 from treadle.training import Loop
 
 __all__ = [
+    "Checkpoint",
     "DTypePolicy",
     "DataError",
     "Initializer",

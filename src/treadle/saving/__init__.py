@@ -7,8 +7,11 @@ from treadle._core import (
     publish,
     register_keras_serializable,
 )
+from treadle.saving._checkpoint import Checkpoint, CorruptFileError
 
 __all__ = [
+    "Checkpoint",
+    "CorruptFileError",
     "custom_object_scope",
     "get_registered_name",
     "get_registered_object",

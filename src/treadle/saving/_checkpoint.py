@@ -1,0 +1,234 @@
+"""Checkpoints: folders that are complete or absent, verified when read, and pruned only when newer ones are safe.
+
+directory/step-000000782/  tensors.safetensors  state.json  manifest.json (sizes and SHA-256, written last)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from treadle import _core
+from treadle.saving._atomic import new_folder, sha256_of
+from treadle.saving._state_files import STATE, TENSORS, read_state, write_state
+
+_MANIFEST = "manifest.json"
+_VERSION = 1
+
+
+class CorruptFileError(_core.TreadleError, ValueError):
+    """A file that is damaged: truncated, changed, or not what it says.
+
+    Example:
+        >>> import treadle
+        >>> issubclass(treadle.saving.CorruptFileError, ValueError)
+        True
+    """
+
+
+class Checkpoint:
+    """A folder of checkpoints of one run.
+
+    Args:
+        directory: The folder; made when first written to.
+        keep: How many of the newest to keep, an integer > 0.
+        keep_best: How many of the best to keep beside them, by `monitor`.
+        monitor: The name of the value that tells the best, such as `"val_loss"`.
+        mode: `"min"` or `"max"`; `"auto"` reads it from the name.
+
+    Raises:
+        ValueError: for numbers and modes that cannot be used.
+
+    Example:
+        >>> import tempfile, torch, treadle
+        >>> checkpoint = treadle.Checkpoint(tempfile.mkdtemp(), keep=2)
+        >>> _ = checkpoint.save({"weights": torch.ones(2), "epoch": 3}, step=100)
+        >>> checkpoint.load()["weights"]
+        tensor([1., 1.])
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        keep: int = 3,
+        keep_best: int = 0,
+        monitor: str | None = None,
+        mode: str = "auto",
+    ) -> None:
+        for name, value, smallest in (("keep", keep, 1), ("keep_best", keep_best, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+                raise ValueError(
+                    _core.explain(
+                        f"`{name}` cannot be used.",
+                        expected=f"an integer >= {smallest}",
+                        got=repr(value),
+                    )
+                )
+        if mode not in ("auto", "min", "max"):
+            raise _core.unknown_name("mode", str(mode), ["auto", "min", "max"])
+        if keep_best and monitor is None:
+            raise ValueError(
+                _core.explain(
+                    "`keep_best` needs to know what is best.",
+                    expected="`monitor`, the name of a value",
+                    got="monitor=None",
+                    fix='for example monitor="val_loss"',
+                )
+            )
+        self.directory = Path(directory)
+        self.keep = keep
+        self.keep_best = keep_best
+        self.monitor = monitor
+        largest = mode == "max" or (
+            mode == "auto" and re.search(r"acc|auc|f1|precision|recall", monitor or "")
+        )
+        self._sign = -1.0 if largest else 1.0
+
+    def save(self, state: Any, step: int, metrics: Mapping[str, float] | None = None) -> Path:
+        """Write a checkpoint and return its folder; older ones are pruned afterwards.
+
+        Args:
+            state: A tree of tensors, numbers, strings, lists and dicts.
+            step: The number of the step, which orders checkpoints.
+            metrics: Values to tell the best by.
+
+        Raises:
+            TypeError: for a state that holds something else.
+            OSError: when the disk is full; what was there stays.
+        """
+        target = self.directory / f"step-{step:09d}"
+        number = 0
+        while target.exists():
+            number += 1
+            target = self.directory / f"step-{step:09d}-{number}"
+        with new_folder(target) as folder:
+            write_state(folder, state)
+            files = {name: _fingerprint(folder / name) for name in (TENSORS, STATE)}
+            manifest = {
+                "version": _VERSION,
+                "step": step,
+                "metrics": {k: v for k, v in (metrics or {}).items() if _is_number(v)},
+                "files": files,
+            }
+            (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf8")
+        self._prune()
+        return target
+
+    def paths(self) -> list[Path]:
+        """Return the folders of the checkpoints, the oldest first; they are not verified yet."""
+        if not self.directory.is_dir():
+            return []
+        return sorted((p for p in self.directory.glob("step-*") if p.is_dir()), key=_order)
+
+    def load(self, path: str | Path | None = None) -> Any:
+        """Return the state of the newest checkpoint that is whole, or of the one at `path`.
+
+        A damaged one is reported by a warning, and the one before it is read.
+
+        Raises:
+            FileNotFoundError: when there is none.
+            CorruptFileError: when none is whole.
+        """
+        paths = [Path(path)] if path is not None else self.paths()[::-1]
+        if not paths:
+            raise FileNotFoundError(
+                _core.explain(
+                    f"There is no checkpoint in {str(self.directory)!r}.",
+                    expected="folders named step-...",
+                    got="none",
+                    fix="check the directory, or start without resuming",
+                )
+            )
+        problems = []
+        for candidate in paths:
+            try:
+                verify(candidate)
+                return read_state(candidate)
+            except CorruptFileError as error:
+                problems.append(str(error))
+                if len(paths) > 1:
+                    warnings.warn(
+                        f"{error}\nThe checkpoint before it is used.",
+                        _core.TreadleWarning,
+                        stacklevel=2,
+                    )
+        raise CorruptFileError(
+            _core.explain(
+                f"No checkpoint in {str(self.directory)!r} is whole.",
+                expected="at least one that agrees with its manifest",
+                got="; ".join(problem.splitlines()[0] for problem in problems),
+                fix="start again in another directory",
+            )
+        )
+
+    def _prune(self) -> None:
+        paths = self.paths()
+        kept = set(paths[-self.keep :])
+        if self.keep_best:
+            scored = [(self._score(path), path) for path in paths]
+            scored = sorted(
+                (pair for pair in scored if math.isfinite(pair[0])), key=lambda pair: pair[0]
+            )
+            kept |= {path for _, path in scored[: self.keep_best]}
+        for path in paths:
+            if path not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _score(self, path: Path) -> float:
+        try:
+            manifest = json.loads((path / _MANIFEST).read_text(encoding="utf8"))
+            return self._sign * float(manifest["metrics"][self.monitor])
+        except (OSError, ValueError, KeyError, TypeError):
+            return math.inf
+
+
+def _order(path: Path) -> tuple[int, int]:
+    numbers = [int(part) for part in re.findall(r"\d+", path.name)]
+    return (numbers[0] if numbers else -1, numbers[1] if len(numbers) > 1 else 0)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+
+
+def verify(folder: Path) -> None:
+    """Raise a CorruptFileError unless every file in `folder` is as its manifest says."""
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf8"))
+        version, files = manifest["version"], manifest["files"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(
+            _damaged(folder, _MANIFEST, f"{type(error).__name__}: {error}")
+        ) from error
+    if version != _VERSION:
+        raise CorruptFileError(
+            _damaged(folder, _MANIFEST, f"version {version!r}, where {_VERSION} is known")
+        )
+    if set(files) != {TENSORS, STATE}:
+        raise CorruptFileError(_damaged(folder, _MANIFEST, f"the files {sorted(files)}"))
+    for name, expected in files.items():
+        try:
+            found = _fingerprint(folder / name)
+        except OSError as error:
+            raise CorruptFileError(_damaged(folder, name, str(error))) from error
+        if found != expected:
+            raise CorruptFileError(_damaged(folder, name, f"{found['bytes']} bytes that differ"))
+
+
+def _damaged(folder: Path, name: str, got: str) -> str:
+    return _core.explain(
+        f"The checkpoint {str(folder)!r} is damaged.",
+        expected=f"{name} as it was written",
+        got=got,
+        fix="use the checkpoint before it, and check the disk",
+    )

@@ -1,0 +1,112 @@
+"""A tree of tensors and plain values as two files: `tensors.safetensors` and `state.json`. No pickle.
+
+Beside JSON's own types the tree may hold tensors, arrays, tuples, bytes, NaN, and dicts with other keys; those
+are written as `{"$tensor": ...}` and the like. The memory order of a tensor is kept, as kernels depend on it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from treadle import _core
+
+TENSORS = "tensors.safetensors"
+STATE = "state.json"
+
+
+def write_state(folder: Path, state: Any) -> None:
+    """Write `state` into two files in `folder`.
+
+    Raises:
+        TypeError: for a value that cannot be written; the message says where it is.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    encoded = _encode(state, "", tensors)
+    save_file(tensors, folder / TENSORS)
+    (folder / STATE).write_text(json.dumps(encoded, allow_nan=False), encoding="utf8")
+
+
+def read_state(folder: Path) -> Any:
+    """Return the tree that `write_state` wrote; tensors are on the CPU."""
+    tensors = load_file(folder / TENSORS)
+    return _decode(json.loads((folder / STATE).read_text(encoding="utf8")), tensors)
+
+
+def _encode(value: Any, where: str, tensors: dict[str, torch.Tensor]) -> Any:
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"$float": repr(value)}
+    if isinstance(value, torch.Tensor):
+        return _encode_tensor(value, where, tensors)
+    if isinstance(value, np.ndarray):
+        return {
+            "$array": _encode_tensor(torch.from_numpy(np.ascontiguousarray(value)), where, tensors)
+        }
+    if isinstance(value, np.generic):
+        return _encode(value.item(), where, tensors)
+    if isinstance(value, bytes):
+        return {"$bytes": value.hex()}
+    if isinstance(value, (list, tuple)):
+        parts = [_encode(part, f"{where}/{i}", tensors) for i, part in enumerate(value)]
+        return parts if isinstance(value, list) else {"$tuple": parts}
+    if isinstance(value, Mapping):
+        return _encode_mapping(value, where, tensors)
+    raise TypeError(
+        _core.explain(
+            f"The state at {where or '/'} cannot be written.",
+            expected="numbers, strings, tensors, and lists and dicts of them",
+            got=f"{type(value).__name__}: {value!r:.60}",
+            fix="return such values from state_dict()",
+        )
+    )
+
+
+def _encode_mapping(value: Mapping[Any, Any], where: str, tensors: dict[str, torch.Tensor]) -> Any:
+    if all(isinstance(key, str) and not key.startswith("$") for key in value):
+        return {key: _encode(part, f"{where}/{key}", tensors) for key, part in value.items()}
+    pairs = [
+        [_encode(key, f"{where}/key", tensors), _encode(part, f"{where}/{key}", tensors)]
+        for key, part in value.items()
+    ]
+    return {"$dict": pairs}
+
+
+def _encode_tensor(
+    value: torch.Tensor, where: str, tensors: dict[str, torch.Tensor]
+) -> dict[str, Any]:
+    value = value.detach()
+    # Slowest dimension first; a transposed kernel is written in the order that its memory has.
+    order = sorted(range(value.dim()), key=lambda dim: (-value.stride(dim), dim))
+    name = where or "/"
+    tensors[name] = value.permute(order).contiguous().cpu().clone()
+    return {"$tensor": name, "order": order}
+
+
+def _decode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_decode(part, tensors) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if "$tensor" in value:
+        order = value["order"]
+        return tensors[value["$tensor"]].permute([order.index(dim) for dim in range(len(order))])
+    if "$array" in value:
+        return _decode(value["$array"], tensors).numpy()
+    if "$tuple" in value:
+        return tuple(_decode(part, tensors) for part in value["$tuple"])
+    if "$dict" in value:
+        return {_decode(key, tensors): _decode(part, tensors) for key, part in value["$dict"]}
+    if "$float" in value:
+        return float(value["$float"])
+    if "$bytes" in value:
+        return bytes.fromhex(value["$bytes"])
+    return {key: _decode(part, tensors) for key, part in value.items()}
