@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -58,7 +59,8 @@ def test_formula(name: str, options: dict[str, Any]) -> None:
 def test_formula_without_fused_kernels(
     name: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("treadle.optimizers._build.can_fuse", lambda variable: False)
+    build = importlib.import_module("treadle.optimizers._build")
+    monkeypatch.setattr(build, "can_fuse", lambda variable: False)
     optimizer = getattr(optimizers, name)(0.01, **options)
     variables = families.make_variables(families.values(0, "float64"))
     got = families.train(optimizer, variables, range(5))

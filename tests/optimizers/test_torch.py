@@ -13,7 +13,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from treadle import Variable, optimizers
-from treadle._core import StateError
+from treadle._core import ShapeError, StateError
 from treadle.optimizers import (
     SGD,
     Adam,
@@ -120,6 +120,14 @@ def test_state_that_does_not_fit() -> None:
         StateError, match=r"weights do not fit this Adam(?s:.*)5 arrays(?s:.*)got: +1"
     ):
         optimizer.set_weights([0])
+    values = [variable.numpy().copy() for variable in optimizer.variables]
+    values[1] = values[1][:2]
+    values[0] = values[0] + 7
+    with pytest.raises(
+        ShapeError, match=r"does not fit 'adam\w*/variable_momentum'(?s:.*)\(4, 3\)"
+    ):
+        optimizer.set_weights(values)
+    assert int(optimizer.iterations) == 0
 
 
 def test_a_torch_loop() -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import treadle
+from treadle.optimizers._family import FAMILY
 
 _PATH = Path(__file__).parent.parent / "optimizers" / "families.py"
 _SPEC = importlib.util.spec_from_file_location("optimizer_families", _PATH)
@@ -81,7 +82,9 @@ def compare(keras: Any, name: str, options: dict[str, Any], dtype: str, rtol: fl
 
 
 # Keras loses the decay, overwrites the average, and does not weight the mean by the rate.
-NOT_COMPARABLE = {("ScheduleFreeAdamW", option) for option in ("weight_decay", "use_ema", "schedule")}
+NOT_COMPARABLE = {
+    ("ScheduleFreeAdamW", option) for option in ("weight_decay", "use_ema", "schedule")
+}
 CASES = [
     (name, option)
     for name in families.NAMES
@@ -301,6 +304,6 @@ def test_no_name_is_missing(keras: Any) -> None:
 
     assert public(keras.optimizers) - public(treadle.optimizers) == set()
     assert public(keras.optimizers.schedules) - public(treadle.optimizers.schedules) == set()
-    assert set(treadle.optimizers._family.FAMILY.table) >= {
+    assert set(FAMILY.table) >= {
         name for name in public(keras.optimizers) if name[0].isupper() and name != "Optimizer"
     }

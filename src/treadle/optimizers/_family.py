@@ -44,7 +44,17 @@ def get(identifier: Any) -> Any:
         identifier = folded if folded in FAMILY.table else identifier
     if isinstance(identifier, type) and issubclass(identifier, torch.optim.Optimizer):
         _refuse_foreign_class(identifier)
-    return FAMILY.get(identifier)
+    found = FAMILY.get(identifier)
+    if found is None or isinstance(found, torch.optim.Optimizer):
+        return found
+    raise TypeError(
+        explain(
+            "This is not an optimizer.",
+            expected="a name, a configuration, or an optimizer of treadle or torch",
+            got=f"{type(found).__name__}: {found!r:.80}",
+            fix='use a name such as "adam", or an object such as treadle.optimizers.Adam()',
+        )
+    )
 
 
 def _refuse_foreign_class(cls: type) -> None:

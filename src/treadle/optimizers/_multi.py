@@ -11,6 +11,7 @@ import torch
 from treadle._core import StateError, StateVariable, deserialize, explain, serialize
 from treadle.optimizers._family import get, member
 from treadle.optimizers._optimizer import Optimizer
+from treadle.optimizers._options import check_pattern
 from treadle.optimizers._plan import check_lengths, refuse_no_gradients
 from treadle.optimizers._scalars import LearningRate
 
@@ -69,7 +70,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
                     fix="delete the old entry first: del map[expression]",
                 )
             )
-        re.compile(key)
+        check_pattern(key)
         self._optimizers[key] = get(value)
 
     def __delitem__(self, key: str) -> None:

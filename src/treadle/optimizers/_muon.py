@@ -12,7 +12,13 @@ import torch
 from treadle.optimizers._adam import adam_update
 from treadle.optimizers._family import member
 from treadle.optimizers._optimizer import Optimizer, Rate
-from treadle.optimizers._options import OptionsButDecay, check_count, check_range, takes_options
+from treadle.optimizers._options import (
+    OptionsButDecay,
+    check_count,
+    check_pattern,
+    check_range,
+    takes_options,
+)
 from treadle.optimizers._plan import Bucket
 
 Tensors = list[torch.Tensor]
@@ -93,6 +99,8 @@ class Muon(Optimizer):
         self.adam_beta_1, self.adam_beta_2 = float(adam_beta_1), float(adam_beta_2)
         self.adam_weight_decay, self.epsilon = adam_weight_decay, float(epsilon)
         self.exclude_layers = list(exclude_layers or ())
+        for pattern in self.exclude_layers:
+            check_pattern(pattern)
         self.exclude_embeddings = exclude_embeddings
         self.muon_a, self.muon_b, self.muon_c = float(muon_a), float(muon_b), float(muon_c)
         self.adam_lr_ratio, self.momentum = float(adam_lr_ratio), float(momentum)

@@ -34,7 +34,7 @@ from treadle.optimizers._options import (
     refuse_unknown,
 )
 from treadle.optimizers._plan import Bucket, Plan
-from treadle.optimizers._scalars import LearningRate, make_counter
+from treadle.optimizers._scalars import LearningRate, UpdateCount, make_counter
 from treadle.optimizers.schedules import LearningRateSchedule
 from treadle.optimizers.schedules import deserialize as deserialize_schedule
 
@@ -143,7 +143,11 @@ class Optimizer(BuildableOptimizer):
         if self._accumulation is None:
             return self._iterations
         done = self._iterations // self._accumulation.batches
-        return StateVariable.wrap(done, "iteration")
+        return UpdateCount.make(done, self._iterations.path, self._set_updates)
+
+    def _set_updates(self, count: float) -> None:
+        batches = 1 if self._accumulation is None else self._accumulation.batches
+        self._iterations.fill_(int(count) * batches)
 
     @property
     def learning_rate(self) -> LearningRate:

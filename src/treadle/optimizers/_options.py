@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, TypeVar
@@ -15,6 +16,7 @@ from treadle._core import TreadleWarning, explain, reject_unknown
 F = TypeVar("F", bound=Callable[..., None])
 
 _ABSURD_RATE = 1e3
+_LONGEST_PATTERN = 200
 _OLD_NAMES = {
     "lr": "name it learning_rate=",
     "betas": "name them beta_1= and beta_2=",
@@ -125,10 +127,20 @@ def check_rate(value: Any, owner: str) -> float:
 
 def refuse_parameters(value: Any, owner: str) -> None:
     """Raise a TypeError if torch's first argument, parameters, was given as the learning rate."""
-    one_number = isinstance(value, torch.Tensor) and value.numel() == 1
-    if not isinstance(value, Iterable) or isinstance(value, str) or one_number:
-        return
-    if getattr(value, "ndim", 1) == 0:
+    one_number = getattr(value, "ndim", 1) == 0 or (
+        isinstance(value, torch.Tensor) and value.numel() == 1
+    )
+    listed = isinstance(value, Iterable) and not isinstance(value, str) and not one_number
+    if isinstance(value, type):
+        raise TypeError(
+            explain(
+                f"`learning_rate` of {owner} is a class.",
+                expected="a number or a LearningRateSchedule",
+                got=value.__name__,
+                fix=f"make an object of it: {value.__name__}(...)",
+            )
+        )
+    if not listed and not isinstance(value, torch.nn.Module):
         return
     raise TypeError(
         explain(
@@ -157,6 +169,20 @@ def check_range(
                     fix=f"choose {name} {interval}",
                 )
             )
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse a regular expression that could take forever: a file may bring one, and paths to try it on."""
+    if len(pattern) > _LONGEST_PATTERN or re.search(r"\)\s*[*+{]", pattern):
+        raise ValueError(
+            explain(
+                "An expression for paths of variables cannot be used.",
+                expected=f"up to {_LONGEST_PATTERN} characters, without repeated groups",
+                got=repr(pattern)[:80],
+                fix='write the text itself, with ".*" for what may vary',
+            )
+        )
+    re.compile(pattern)
 
 
 def check_positive(owner: str, **values: Any) -> None:

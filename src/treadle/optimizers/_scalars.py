@@ -6,7 +6,7 @@ Both live on the CPU, whatever the device of the parameters: reading them never 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -20,20 +20,35 @@ def make_counter(path: str) -> StateVariable:
     return counter
 
 
-class LearningRate(StateVariable):
-    """The current learning rate; `assign` and its kin set it in the optimizer that it came from."""
+class LinkedScalar(StateVariable):
+    """A scalar that belongs to an optimizer: `assign` and its kin write through to where it came from."""
 
     _set: Callable[[float], None]
 
-    @staticmethod
-    def make(rate: float, path: str, setter: Callable[[float], None]) -> LearningRate:
-        """Return `rate` as a float64 scalar whose writes go to `setter`."""
-        data = torch.tensor(rate, dtype=torch.float64, device="cpu")
-        made = torch.Tensor._make_subclass(LearningRate, data)
-        made._name, made.path, made._set = "learning_rate", path, setter
-        return made
+    def _link(self, name: str, path: str, setter: Callable[[float], None]) -> Self:
+        self._name, self.path, self._set = name, path, setter
+        return self
 
     def _write(self, method: str, value: Any) -> Any:
         super()._write(method, value)
         self._set(float(self))
         return self
+
+
+class LearningRate(LinkedScalar):
+    """The current learning rate; assigning to it sets the optimizer's."""
+
+    @staticmethod
+    def make(rate: float, path: str, setter: Callable[[float], None]) -> LearningRate:
+        """Return `rate` as a float64 scalar whose writes go to `setter`."""
+        data = torch.tensor(rate, dtype=torch.float64, device="cpu")
+        return torch.Tensor._make_subclass(LearningRate, data)._link("learning_rate", path, setter)
+
+
+class UpdateCount(LinkedScalar):
+    """The count of updates, where the optimizer itself counts batches."""
+
+    @staticmethod
+    def make(count: torch.Tensor, path: str, setter: Callable[[float], None]) -> UpdateCount:
+        """Return `count` as an integer scalar whose writes go to `setter`."""
+        return torch.Tensor._make_subclass(UpdateCount, count)._link("iteration", path, setter)

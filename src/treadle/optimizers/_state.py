@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from treadle._core import Recorded, StateError, StateVariable, explain
+from treadle._core import Recorded, ShapeError, StateError, StateVariable, explain
 from treadle.optimizers._accumulation import Accumulation
 from treadle.optimizers._plan import Plan
 from treadle.optimizers._scalars import LearningRate
@@ -67,8 +67,19 @@ class StatefulOptimizer(Recorded, torch.optim.Optimizer):
                     "optimizer.build(model.trainable_variables)",
                 )
             )
-        for variable, value in zip(known, weights, strict=True):
-            variable.assign(torch.as_tensor(value))
+        values = [torch.as_tensor(value) for value in weights]
+        for variable, value in zip(known, values, strict=True):  # all checks before the first write
+            if value.shape != variable.shape:
+                raise ShapeError(
+                    explain(
+                        f"A weight does not fit {variable.path!r}.",
+                        expected=f"shape {tuple(variable.shape)}",
+                        got=f"shape {tuple(value.shape)}",
+                        fix="build the optimizer on the variables that the weights were made for",
+                    )
+                )
+        for variable, value in zip(known, values, strict=True):
+            variable.assign(value)
 
     def save_own_variables(self, store: Any) -> None:
         """Write `variables` into a mapping, under "0", "1", ..."""
