@@ -54,15 +54,14 @@ def _to_array(value: Any, what: str) -> np.ndarray:
         array = np.asarray(value)
     except ValueError as error:
         raise _core.DataError(_ragged(what, str(error))) from error
-    if array.dtype.kind in "US":
+    first = array.reshape(-1)[0] if array.size else ""
+    if array.dtype.kind in "US" or (array.dtype.kind == "O" and isinstance(first, (str, bytes))):
         raise _core.DataError(
             _core.explain(
                 f"`{what}` holds strings.",
                 expected="numbers (class labels as integers 0, 1, 2, ...)",
-                got=f"dtype {array.dtype}, for example {array.reshape(-1)[0]!r:.40}"
-                if array.size
-                else "strings",
-                fix="number the labels: classes, y = np.unique(y, return_inverse=True)",
+                got=f"dtype {array.dtype}, for example {str(first)!r:.40}",
+                fix=f"number them: names, {what} = np.unique({what}, return_inverse=True)",
             )
         )
     if array.dtype.kind not in "biuf":
@@ -83,19 +82,19 @@ def _ragged(what: str, got: str) -> str:
 
 def check_finite(structure: Any, what: str) -> None:
     """Raise a DataError that names the first row with NaN or infinity; one pass over the values."""
-    tensors = structure if isinstance(structure, dict) else {"": structure}
-    if isinstance(structure, (list, tuple)):
-        tensors = {str(i): part for i, part in enumerate(structure)}
-    for key, tensor in tensors.items():
+    parts = structure.items() if isinstance(structure, dict) else enumerate(structure)
+    if isinstance(structure, torch.Tensor):
+        parts = [(None, structure)]
+    for key, tensor in parts:
+        name = what if key is None else f"{what}[{key!r}]"
         if not isinstance(tensor, torch.Tensor):
-            check_finite(tensor, what)
+            check_finite(tensor, name)
             continue
         # A sum is finite unless a value is not (or the sum overflows, which the exact look then clears).
         if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum())):
             continue
         bad = ~torch.isfinite(tensor).reshape(tensor.shape[0], -1).all(1)
         if bool(bad.any()):
-            name = f"{what}[{key!r}]" if key else what
             raise _core.DataError(
                 _core.explain(
                     f"`{name}` holds NaN or infinity.",

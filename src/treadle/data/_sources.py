@@ -125,8 +125,8 @@ class IterableSource:
             batch = batch[:-1]
         tensors = to_tensors(batch, "batch")
         if all(leaf.device.type == "cpu" for leaf in _core.leaves(tensors)):
-            for part, name in zip(tensors, ("x", "y", "sample_weight"), strict=False):
-                check_finite(part, f"{name} of a batch")
+            for position, part in enumerate(tensors):
+                check_finite(part, f"batch[{position}]")
         return tensors
 
 
@@ -277,6 +277,11 @@ def split_source(
         ArraySource(first, source.batch_size, source.shuffle, shuffle_seed),
         ArraySource(last, source.batch_size, False),
     )
+
+
+def targets_of(source: Source) -> Any:
+    """Return all targets of a source of arrays, None for other sources and without targets."""
+    return source.parts[1] if isinstance(source, ArraySource) and len(source.parts) > 1 else None
 
 
 def unpack(batch: Any) -> tuple[Any, Any, Any]:

@@ -262,6 +262,10 @@ class SparseCategoricalCrossentropy(FunctionLoss):
     def _hide(self, y_true: Any, mask: Any) -> tuple[Any, Any]:
         return hide_labels(y_true, mask, self.ignore_class)
 
+    def check_targets(self, y_true: Tensor, y_pred: Tensor) -> None:
+        if self.checks:
+            checks.check_class_labels(y_true, y_pred.shape[self.axis], self.ignore_class)
+
     def _check_values(self, y_true: Tensor, y_pred: Tensor, mask: Tensor | None) -> None:
         check_axis(y_pred, self.axis)
         class_labels(y_true, y_pred, self.axis)

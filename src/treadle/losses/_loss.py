@@ -135,6 +135,9 @@ class Loss(Recorded):
     def _check_values(self, y_true: Tensor, y_pred: Tensor, mask: Tensor | None) -> None:
         """Refuse values that this loss cannot mean, but for masked ones."""
 
+    def check_targets(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Refuse class labels out of range among all targets of a run, given the outputs of any batch."""
+
     def _prepare(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """Return targets and outputs as tensors of one dtype, device and rank."""
         dtype = self._dtype_for(y_pred)

@@ -115,6 +115,10 @@ class TorchLoss(Loss):
                 check_whole(labels)
         super().check(y_true, y_pred, sample_weight, mask)
 
+    def check_targets(self, y_true: Tensor, y_pred: Tensor) -> None:
+        if self.checks and y_true.shape != (y_true.shape[0], *y_pred.shape[1:]):
+            self._check_values(y_true, y_pred, None)
+
     def _check_values(self, y_true: Tensor, y_pred: Tensor, mask: Tensor | None) -> None:
         if self._classifies and not y_true.is_floating_point():
             check_class_labels(

@@ -126,6 +126,13 @@ class Compiled:
             return targets
         return bind(y, self.names, "y")
 
+    def check_targets(self, y: Any, y_pred: Any) -> None:
+        """Refuse class labels that are out of range anywhere in `y`, before a batch of it is trained on."""
+        targets, outputs = self.targets(y), self.outputs(y_pred)
+        for row in self.loss_rows:
+            if isinstance(targets[row.output], torch.Tensor):
+                row.loss.check_targets(targets[row.output], outputs[row.output])
+
     def update_added(self, values: Sequence[tuple[str, torch.Tensor, str]]) -> None:
         """Count what layers logged with `add_metric` in the latest call."""
         for name, value, _ in values:

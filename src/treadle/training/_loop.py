@@ -79,6 +79,7 @@ class Loop:
         validation_freq: int = 1,
     ) -> None:
         check_epochs(epochs, initial_epoch, validation_freq)
+        check_count("steps_per_epoch", steps_per_epoch)
         seed = _core.random_state.draw("loop")
         self.source = as_source(train_data, batch_size, shuffle, seed)
         self.epochs = epochs
@@ -297,21 +298,25 @@ def placement(model: Any) -> Any:
     return move
 
 
+def check_count(name: str, value: Any, smallest: int = 1) -> None:
+    """Raise unless `value` is None (where that means all) or an integer from `smallest` on."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < smallest:
+        raise ValueError(
+            _core.explain(
+                f"`{name}` cannot be used.",
+                expected=f"an integer >= {smallest}",
+                got=repr(value),
+            )
+        )
+
+
 def check_epochs(epochs: Any, initial_epoch: Any, validation_freq: Any) -> None:
     """Raise when the numbers leave nothing to do."""
-    for name, value, smallest in (
-        ("epochs", epochs, 1),
-        ("initial_epoch", initial_epoch, 0),
-        ("validation_freq", validation_freq, 1),
-    ):
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < smallest:
-            raise ValueError(
-                _core.explain(
-                    f"`{name}` cannot be used.",
-                    expected=f"an integer >= {smallest}",
-                    got=repr(value),
-                )
-            )
+    check_count("epochs", 0 if epochs is None else epochs)
+    check_count("initial_epoch", -1 if initial_epoch is None else initial_epoch, 0)
+    check_count("validation_freq", 0 if validation_freq is None else validation_freq)
     if initial_epoch >= epochs:
         raise ValueError(
             _core.explain(

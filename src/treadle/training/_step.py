@@ -87,6 +87,9 @@ def _detached() -> str:
 def total_loss(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
     """Return the compiled losses, weighted, plus the losses that layers added."""
     compiled = model._compiled_for(y, y_pred)
+    if model._unseen_targets is not None:
+        compiled.check_targets(model._unseen_targets, y_pred)
+        model._unseen_targets = None
     rows = compiled.loss_rows
     terms: list[torch.Tensor] = []
     if len(rows) == 1 and rows[0].tracker is None:

@@ -17,7 +17,7 @@ from treadle.training import _step
 from treadle.training._adapters import join, listed, one_batch, validation_source
 from treadle.training._compiled import Compiled
 from treadle.training._logs import FloatLogs, LazyLogs, as_floats
-from treadle.training._loop import Loop, batches_of_epoch, placement
+from treadle.training._loop import Loop, batches_of_epoch, check_count, placement
 
 _KNOWN_COMPILE = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"]
 
@@ -35,6 +35,7 @@ class Trainer(layers.Layer):
     stop_training: bool = False
     output_names: Sequence[str] | None = None
     _compiled: Compiled | None = None
+    _unseen_targets: Any = None  # all targets of a run, until its first step has checked them
 
     def compile(
         self,
@@ -148,10 +149,14 @@ class Trainer(layers.Layer):
             validation_freq=validation_freq,
         )
         self.history = loop.history
-        for epoch in loop:
-            self.reset_metrics()
-            for batch in epoch:
-                epoch.log(self.train_step(batch))
+        self._unseen_targets = data.targets_of(source)
+        try:
+            for epoch in loop:
+                self.reset_metrics()
+                for batch in epoch:
+                    epoch.log(self.train_step(batch))
+        finally:
+            self._unseen_targets = None
         return loop.history
 
     def evaluate(
@@ -191,6 +196,7 @@ class Trainer(layers.Layer):
             1.0
         """
         self._require_compiled("evaluate")
+        check_count("steps", steps)
         source = data.make_source(x, y, sample_weight, batch_size=batch_size)
         listeners = CallbackList(
             callbacks, self, {"steps": steps or source.batches, "verbose": verbose}
@@ -275,6 +281,7 @@ class Trainer(layers.Layer):
             >>> model.predict(np.ones((5, 3)), verbose=0).shape
             (5, 2)
         """
+        check_count("steps", steps)
         source = data.make_source(x, batch_size=batch_size)
         callbacks = CallbackList(
             callbacks, self, {"steps": steps or source.batches, "verbose": verbose}
