@@ -12,6 +12,11 @@ def remember_logits(output: torch.Tensor, logits: torch.Tensor, activation: str)
 
 
 def recall_logits(output: torch.Tensor, activation: str) -> torch.Tensor | None:
-    """Return the logits that `output` was made from by `activation`, or None when they are not known."""
+    """Return the logits that `output` was made from by `activation`; None when unknown, or `output` was changed."""
     known = getattr(output, "_treadle_logits", None)
-    return known[1] if known is not None and known[0] == activation else None
+    if known is None or known[0] != activation:
+        return None
+    if torch.compiler.is_compiling() or output.is_inference():
+        return known[1]
+    # A fresh output has version 0: what was written into it since then is not in the logits.
+    return known[1] if output._version == 0 else None
