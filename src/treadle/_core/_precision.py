@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from treadle._core._errors import explain, unknown_name
+from treadle._core._registry import Family
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -84,6 +85,8 @@ class DTypePolicy:
         return cls(**config)
 
 
+# Configurations of layers name their policy.
+Family("dtype policy", "treadle.dtype_policies").member("Policy")(DTypePolicy)
 settings = Settings()
 
 
