@@ -11,9 +11,14 @@ import pytest
 import torch
 
 from treadle import DTypePolicy, config, layers
-from treadle._core import UnknownNameError, check_data_format, get_policy, standardize_dtype
+from treadle._core import (
+    UnknownNameError,
+    check_data_format,
+    get_policy,
+    standardize_dtype,
+    torch_dtype,
+)
 from treadle._core import _precision as precision
-from treadle._core import torch_dtype
 
 
 @pytest.fixture(autouse=True)

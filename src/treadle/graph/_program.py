@@ -116,10 +116,20 @@ class Program:
             return "(" + "".join(f"{self._bind(part)}, " for part in outputs) + ")"
         if isinstance(outputs, dict):
             name = f"x{len(self._names)}d"
-            for key, part in outputs.items():
-                self._names[id(part)] = f"{name}[{key!r}]"
+            self._name_parts(name, outputs)
             return name
         return "_"
+
+    def _name_parts(self, expression: str, outputs: Any) -> None:
+        """Name the symbolic parts of a dict, which Python cannot unpack, by how they are reached."""
+        if isinstance(outputs, Symbolic):
+            self._names[id(outputs)] = expression
+        elif isinstance(outputs, dict):
+            for key, part in outputs.items():
+                self._name_parts(f"{expression}[{key!r}]", part)
+        elif isinstance(outputs, (list, tuple)):
+            for position, part in enumerate(outputs):
+                self._name_parts(f"{expression}[{position}]", part)
 
     def _expression(self, value: Any) -> str:
         if isinstance(value, Symbolic):
@@ -130,11 +140,14 @@ class Program:
             return f"t[{next(i for i, known in enumerate(self.tensors) if known is value)}]"
         if type(value) in (int, str, bool, type(None)) or value is Ellipsis:
             return repr(value)
-        if type(value) is list:
+        if isinstance(value, list):
             return "[" + ", ".join(map(self._expression, value)) + "]"
-        if type(value) is tuple:
-            return "(" + "".join(f"{self._expression(part)}, " for part in value) + ")"
-        if type(value) is dict:
+        if isinstance(value, tuple):
+            parts = "(" + "".join(f"{self._expression(part)}, " for part in value) + ")"
+            if hasattr(value, "_fields"):
+                return f"{self._constant(type(value))}(*{parts})"
+            return parts
+        if isinstance(value, dict):
             return (
                 "{"
                 + ", ".join(f"{key!r}: {self._expression(part)}" for key, part in value.items())

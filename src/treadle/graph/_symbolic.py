@@ -83,6 +83,13 @@ class Symbolic:
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
+    # Also of sizes: torch.zeros((x.size(0), 3)) is a call on a symbolic value.
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        return record("function", function, tuple(args), kwargs or {})
+
 
 class SymbolicTensor(Symbolic):
     """A tensor without values: what `Input` returns, and every layer or torch function applied to it.
@@ -136,7 +143,7 @@ class SymbolicTensor(Symbolic):
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(torch.Tensor, name, None)
         if attribute is None or name.startswith("__"):
-            known = [item for item in dir(torch.Tensor) if not item.startswith("_")]
+            known = [item for item in dir(torch.Tensor) if item.strip("_") == item]
             close = _core.nearest(name, known)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise AttributeError(
@@ -161,12 +168,6 @@ class SymbolicTensor(Symbolic):
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
         return f"<SymbolicTensor shape={self.shape}, dtype={_core.standardize_dtype(self.dtype)}{name}>"
-
-    @classmethod
-    def __torch_function__(
-        cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        return record("function", function, tuple(args), kwargs or {})
 
 
 class SymbolicValue(Symbolic):
@@ -203,11 +204,17 @@ def _leaves(structure: Any) -> list[Any]:
     return [structure]
 
 
+def like_tuple(given: tuple[Any, ...], parts: list[Any]) -> tuple[Any, ...]:
+    """Return `parts` as a tuple of the kind of `given`: plain, named, or one of torch's return types."""
+    if hasattr(given, "_fields"):
+        return type(given)(*parts)
+    return type(given)(parts) if hasattr(given, "n_fields") else tuple(parts)
+
+
 def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
     """Return `structure` with `function` applied inside nested lists, tuples, dicts and slices."""
     if isinstance(structure, tuple):
-        parts = [map_leaves(function, part) for part in structure]
-        return type(structure)(*parts) if hasattr(structure, "_fields") else tuple(parts)
+        return like_tuple(structure, [map_leaves(function, part) for part in structure])
     if isinstance(structure, list):
         return [map_leaves(function, part) for part in structure]
     if isinstance(structure, dict):
@@ -246,9 +253,22 @@ def record(kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 
         return call_target(kind, target, map_leaves(value, args), map_leaves(value, kwargs))
 
-    small, large = run_probes(run, elements)
+    try:
+        small, large = run_probes(run, elements)
+    except Exception as error:
+        error.add_note(_recording(node))
+        raise
     node.outputs = _symbolic_outputs(small, large, node)
     return node.outputs
+
+
+def _recording(node: Node) -> str:
+    shapes = [getattr(leaf, "shape", "a number") for leaf in node.symbolic_inputs()]
+    name = getattr(node.target, "__name__", node.target)
+    return (
+        f"This happened while {name!s:.80} was tried on symbolic values of shape "
+        f"{', '.join(map(str, shapes))}. A size that is not known is None in x.shape; x.size(0) stands for it."
+    )
 
 
 def _as_constant(leaf: Any) -> Any:
@@ -276,13 +296,7 @@ def _symbolic_outputs(small: Any, large: Any, node: Node) -> Any:
         return SymbolicTensor((tuple(small.shape), tuple(large.shape)), small.dtype, node=node)
     if isinstance(small, (list, tuple)) and not isinstance(small, torch.Size):
         parts = [_symbolic_outputs(a, b, node) for a, b in zip(small, large, strict=True)]
-        return (
-            type(small)(*parts)
-            if hasattr(small, "_fields")
-            else tuple(parts)
-            if isinstance(small, tuple)
-            else parts
-        )
+        return like_tuple(small, parts) if isinstance(small, tuple) else parts
     if isinstance(small, dict):
         return {key: _symbolic_outputs(part, large[key], node) for key, part in small.items()}
     return small if small == large else SymbolicValue((small, large), node)
