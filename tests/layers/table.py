@@ -41,7 +41,9 @@ class Row:
         arguments = dict(self.arguments)
         if "layer" in arguments:
             inner, inner_arguments = arguments["layer"]
-            arguments["layer"] = getattr(module, inner)(**inner_arguments, dtype=further.get("dtype"))
+            arguments["layer"] = getattr(module, inner)(
+                **inner_arguments, dtype=further.get("dtype")
+            )
         return getattr(module, self.name)(**arguments, **further)
 
     def shapes(self, batch: Any = 4) -> Any:
@@ -134,6 +136,7 @@ CONVOLUTION = [
         {"kernel_size": 3},
         {"kernel_size": 3, "padding": "same", "strides": 2, "depth_multiplier": 2},
         {"kernel_size": 2, "padding": "same", "data_format": CHANNELS, "use_bias": False},
+        {"kernel_size": 3, "padding": "same", "strides": 2, "dilation_rate": 2},
         unknown=True,
     ),
     *_spatial(
@@ -224,20 +227,24 @@ RESHAPING = [
     Row("UpSampling3D", {"size": (1, 2, 3)}, VOLUME, unknown=True),
 ]
 
+_LAST_AXES = "Keras on torch fails unless the axes are the last ones"
+
 NORMALIZATION = [
     *(Row("BatchNormalization", {}, sample) for sample in ((5,), SEQUENCE, IMAGE, VOLUME)),
     Row("BatchNormalization", {"axis": 1, "momentum": 0.5, "scale": False}, IMAGE),
     Row("BatchNormalization", {"center": False, "epsilon": 0.1}, (5,)),
-    Row("BatchNormalization", {"renorm": True, "renorm_clipping": {"rmax": 1.5, "dmax": 2.0}}, IMAGE),
-    Row("BatchNormalization", {"synchronized": True}, (5,)),
+    Row(
+        "BatchNormalization", {"renorm": True, "renorm_clipping": {"rmax": 1.5, "dmax": 2.0}}, IMAGE
+    ),
+    Row("BatchNormalization", {"synchronized": True}, (5,), keras="TensorFlow only"),
     Row("LayerNormalization", {}, IMAGE),
-    Row("LayerNormalization", {"axis": [1, 2], "scale": False}, IMAGE),
+    Row("LayerNormalization", {"axis": [1, 2], "scale": False}, IMAGE, keras=_LAST_AXES),
     Row("LayerNormalization", {"axis": [-2, -1], "center": False}, IMAGE),
     Row("GroupNormalization", {"groups": 2}, (7, 6, 4)),
     Row("GroupNormalization", {"groups": -1, "axis": 1, "scale": False}, (4, 7)),
     Row("GroupNormalization", {"groups": 2, "center": False}, (4,)),
     Row("RMSNormalization", {}, (3, 4)),
-    Row("RMSNormalization", {"axis": 1}, (3, 4)),
+    Row("RMSNormalization", {"axis": 1}, (3, 4), keras=_LAST_AXES),
     Row("UnitNormalization", {}, (3, 4)),
     Row("UnitNormalization", {"axis": [1, 2]}, (3, 4)),
     Row(
@@ -297,7 +304,12 @@ CORE = [
     Row("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 4, "bias_axes": "y"}, (3, 5)),
     Row(
         "EinsumDense",
-        {"equation": "ab...,bc->ac...", "output_shape": (4,), "bias_axes": "c", "activation": "relu"},
+        {
+            "equation": "ab...,bc->ac...",
+            "output_shape": (4,),
+            "bias_axes": "c",
+            "activation": "relu",
+        },
         (3, 5),
     ),
     Row("Lambda", {"function": torch.sin}, keras="a function without a registered name"),

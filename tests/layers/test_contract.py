@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.layers.table import ROWS, Row
 
 import treadle
-from treadle import layers
+from tests.layers.table import ROWS, Row
+from treadle import graph, layers
 
 rows = pytest.mark.parametrize("row", ROWS, ids=str)
 # One variant of each layer is enough where the arguments make no difference.
 ONE_EACH = list({row.name: row for row in ROWS}.values())
 one_each = pytest.mark.parametrize("row", ONE_EACH, ids=str)
+
+
+@pytest.fixture(autouse=True)
+def _no_model_in_the_making() -> None:
+    """Let no test see the module hooks that an Input of another one installed."""
+    graph.unwatch_modules()
 
 
 def call(layer: Any, inputs: Any, **kwargs: Any) -> torch.Tensor:

@@ -12,8 +12,7 @@ def positive_int(owner: str, argument: str, value: Any) -> int:
     """Return `value` as an int > 0, or raise an error that names the argument."""
     if (
         isinstance(value, bool)
-        or not isinstance(value, int)
-        and not hasattr(value, "__index__")
+        or (not isinstance(value, int) and not hasattr(value, "__index__"))
         or value <= 0
     ):
         raise ValueError(

@@ -54,18 +54,24 @@ class Concatenate(Layer):
             ]
             fits = all(len({size for size in sizes if size is not None}) <= 1 for sizes in others)
         if not fits:
-            raise _core.ShapeError(
-                _core.explain(
-                    f"The inputs of Concatenate {self.name!r} do not fit together.",
-                    expected=f"equal ranks, and equal sizes on all axes but {self.axis}",
-                    got=", ".join(map(str, shapes)),
-                )
-            )
+            raise self._misfit(shapes)
         self.built = True
 
     def call(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the joined inputs."""
-        return torch.cat(list(inputs), self.axis)
+        try:
+            return torch.cat(list(inputs), self.axis)
+        except RuntimeError as error:
+            raise self._misfit([tuple(part.shape) for part in inputs]) from error
+
+    def _misfit(self, shapes: list[Any]) -> _core.ShapeError:
+        return _core.ShapeError(
+            _core.explain(
+                f"The inputs of Concatenate {self.name!r} do not fit together.",
+                expected=f"equal ranks, and equal sizes on all axes but {self.axis}",
+                got=", ".join(map(str, shapes)),
+            )
+        )
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the joined masks; an input without a mask is valid everywhere."""

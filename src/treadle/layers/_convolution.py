@@ -38,6 +38,7 @@ class BaseConvolution(Layer):
 
     rank: ClassVar[int]
     _paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+    _strides_dilated: ClassVar[bool] = False
 
     def _set_window(
         self, kernel_size: Any, strides: Any, padding: str, data_format: Any, dilation_rate: Any
@@ -46,7 +47,7 @@ class BaseConvolution(Layer):
         self.kernel_size = int_tuple(owner, "kernel_size", kernel_size, self.rank)
         self.strides = int_tuple(owner, "strides", strides, self.rank)
         self.dilation_rate = int_tuple(owner, "dilation_rate", dilation_rate, self.rank)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1 and not self._strides_dilated:
             raise ValueError(
                 _core.explain(
                     f"`strides` and `dilation_rate` of {owner} exclude each other.",

@@ -15,6 +15,7 @@ class DepthwiseConvolution(BaseConvolution):
     """What the depthwise convolutions share."""
 
     _plain_call = True
+    _strides_dilated = True
 
     def __init__(
         self,
@@ -157,6 +158,7 @@ class SeparableConvolution(BaseConvolution):
     """What the separable convolutions share."""
 
     _plain_call = True
+    _strides_dilated = True
 
     def __init__(
         self,

@@ -111,6 +111,15 @@ class LayerNormalization(AxisNormalization):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        if kwargs.pop("rms_scaling", False):  # in Keras's files, where it is False
+            raise ValueError(
+                _core.explain(
+                    "LayerNormalization has no `rms_scaling`.",
+                    expected="False",
+                    got="True",
+                    fix="use RMSNormalization",
+                )
+            )
         super().__init__(**kwargs)
         self.axis = axis if isinstance(axis, int) else list(axis)
         self.epsilon = positive_number("LayerNormalization", "epsilon", epsilon)

@@ -108,6 +108,8 @@ class SpectralNormalization(Wrapper):
                 )
             )
         kernel = getattr(self.layer, self._key)
+        # Also registered here, before the vector: the order in which Keras lists the weights.
+        setattr(self, self._key, kernel)
         self.vector_u = self.add_weight(
             (1, kernel.shape[-1]), "truncated_normal", trainable=False, name="vector_u"
         )
