@@ -1,7 +1,8 @@
 """The engine: one step, one loop, what `compile` resolved."""
 
 from treadle._core import publish
-from treadle.training._loop import Epoch, Loop
+from treadle.training._epoch import Epoch
+from treadle.training._loop import Loop
 from treadle.training._trainer import Trainer
 
 __all__ = ["Epoch", "Loop", "Trainer"]

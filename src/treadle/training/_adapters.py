@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from treadle import _core, data
+from treadle.training._batches import placement
 from treadle.training._logs import as_float
-from treadle.training._loop import placement
 
 
 def validation_source(given: Any, batch_size: int | None) -> data.Source:

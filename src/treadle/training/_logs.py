@@ -16,26 +16,26 @@ class LazyLogs(MutableMapping[str, Any]):
     """
 
     def __init__(self, readers: Mapping[str, Callable[[], Any]]) -> None:
-        self._readers = readers
+        self.readers = readers
 
     def read(self) -> dict[str, Any]:
         """Return all values; metrics that return dicts are spread out."""
         found: dict[str, Any] = {}
-        for name, reader in self._readers.items():
+        for name, reader in self.readers.items():
             value = reader()
             found.update(value if isinstance(value, Mapping) else {name: value})
         return found
 
     def __getitem__(self, name: str) -> Any:
-        reader = self._readers.get(name)
+        reader = self.readers.get(name)
         value = self.read()[name] if reader is None else reader()
         return self.read()[name] if isinstance(value, Mapping) else value
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self._readers = {**self._readers, name: lambda: value}
+        self.readers = {**self.readers, name: lambda: value}
 
     def __delitem__(self, name: str) -> None:
-        self._readers = {key: reader for key, reader in self._readers.items() if key != name}
+        self.readers = {key: reader for key, reader in self.readers.items() if key != name}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.read())

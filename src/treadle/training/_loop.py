@@ -8,17 +8,18 @@ for epoch in loop:
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from treadle import _core, data, display
+from treadle import _core, display
 from treadle.callbacks import CallbackList, History
-from treadle.training._logs import FloatLogs, LazyLogs, as_floats
-
-_DATA = 2**62  # keeps the randomness of a generator of batches apart from that of the steps
+from treadle.training._batches import as_source, check_count, check_epochs
+from treadle.training._epoch import Epoch
+from treadle.training._keeper import Keeper
+from treadle.training._precision import Precision
 
 
 class Loop:
@@ -40,6 +41,12 @@ class Loop:
         initial_epoch: The epoch to begin with, from 0.
         steps_per_epoch: Batches per epoch, where not all.
         validation_freq: Validate after every so many epochs.
+        resume: A folder for checkpoints. A run that finds some there goes on from the newest, with the same bits
+            as if it had never stopped; SIGTERM and SIGINT then save after the step under way and exit with 128
+            plus the signal's number.
+        save_every: Steps between checkpoints within an epoch; one at the end of each epoch by default.
+        accumulation: Steps whose gradients `backward` adds up before `step` uses them.
+        precision: `"bfloat16"` or `"float16"` for `autocast` and `backward`; None for full precision.
 
     Raises:
         ValueError: for numbers that leave nothing to do.
@@ -77,9 +84,14 @@ class Loop:
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_freq: int = 1,
+        resume: str | Path | None = None,
+        save_every: int | None = None,
+        accumulation: int = 1,
+        precision: str | None = None,
     ) -> None:
         check_epochs(epochs, initial_epoch, validation_freq)
         check_count("steps_per_epoch", steps_per_epoch)
+        check_count("save_every", save_every)
         seed = _core.random_state.draw("loop")
         self.source = as_source(train_data, batch_size, shuffle, seed)
         self.epochs = epochs
@@ -98,6 +110,11 @@ class Loop:
         given = [] if callbacks is None else callbacks
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         self.callbacks = CallbackList([*given, self.history], model, params)
+        optimizer = getattr(model, "optimizer", None)
+        self.tracked: list[Any] = [] if optimizer is None else [optimizer]
+        self.keeper = None if resume is None else Keeper(self, resume, save_every)
+        self.precision = Precision(model, accumulation, precision)
+        self._epoch: Epoch | None = None
 
     def __iter__(self) -> Iterator[Epoch]:
         """Yield the epochs; however the loop is left, it is closed once."""
@@ -108,221 +125,93 @@ class Loop:
         random_state = torch.get_rng_state()
         self.callbacks.call("on_train_begin", {})
         logs: dict[str, Any] = {}
+        first, begun = self.initial_epoch, None
         try:
-            for index in range(self.initial_epoch, self.epochs):
-                epoch = Epoch(self, index)
-                self.callbacks.call("on_epoch_begin", index, {})
+            if self.keeper is not None:
+                first, begun = self.keeper.restore()
+                self.keeper.listen()
+            for index in range(first, self.epochs):
+                self._epoch = epoch = Epoch(self, index, 0 if begun is None else begun["step"])
+                if begun is None:
+                    self.callbacks.call("on_epoch_begin", index, {})
                 yield epoch
-                logs = epoch.finish()
+                logs, begun = epoch.finish(), None
+                if self.keeper is not None:
+                    self.keeper.save(None, self.epochs if self.stopped() else index + 1)
                 if self.stopped():
                     break
+        finally:
+            self._close(logs, random_state)
+
+    def _close(self, logs: dict[str, Any], random_state: torch.Tensor) -> None:
+        """End the run: checkpoint what is unsaved, close the bar, tell the callbacks."""
+        keeper, epoch = self.keeper, self._epoch
+        try:
+            if keeper is not None:
+                keeper.unlisten()
+                if (
+                    epoch is not None
+                    and not epoch.ended
+                    and epoch.between_steps
+                    and keeper.signal is None
+                ):
+                    keeper.save(epoch.settled(), epoch.index)
         finally:
             self.progress.close()
             torch.set_rng_state(random_state)
             self.callbacks.call("on_train_end", logs)
 
+    def track(self, *items: Any) -> Any:
+        """Keep objects in the checkpoints: anything with `state_dict` and `load_state_dict`; returns the first.
+
+        The model, and the optimizer that it was compiled with, are kept already.
+
+        Raises:
+            TypeError: for an object without these methods.
+        """
+        for item in items:
+            if not (hasattr(item, "state_dict") and hasattr(item, "load_state_dict")):
+                raise TypeError(
+                    _core.explain(
+                        "This object cannot be tracked.",
+                        expected="methods state_dict() and load_state_dict(state)",
+                        got=type(item).__name__,
+                        fix="track what it consists of, or give its class these methods",
+                    )
+                )
+            self.tracked.append(item)
+        return items[0] if items else None
+
+    def before_batches(self, epoch: Epoch) -> None:
+        """Put back what a resumed epoch had begun."""
+        if self.keeper is not None:
+            self.keeper.before_batches(epoch)
+
     def stopped(self) -> bool:
         """Return whether a callback or the user asked to stop."""
         return self.stop_training or bool(getattr(self.model, "stop_training", False))
 
-    def validate(self) -> dict[str, Any]:
-        """Return the `val_` values of the model on the validation data; {} without either."""
-        if self.validation_data is None or self.model is None:
+    def validate(self, validation_data: Any = None) -> dict[str, Any]:
+        """Return the `val_` values of a compiled model on the validation data; {} without either."""
+        given = self.validation_data if validation_data is None else validation_data
+        if given is None or getattr(self.model, "_compiled", None) is None:
             return {}
-        logs = self.model._evaluate(self.validation_data, self.callbacks)
+        source = as_source(given, None, False, 0)
+        logs = self.model._evaluate(source, self.callbacks)
         return {f"val_{name}": value for name, value in logs.items()}
 
+    # ---- mixed precision and accumulation
 
-class Epoch:
-    """One pass over the training data: iterate it for batches, and log what should be shown and kept.
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the forward pass runs in the loop's `precision`."""
+        return self.precision.autocast()
 
-    Attributes:
-        index: The epoch's number, from 0.
-        step: How many batches have been given out.
+    def backward(self, loss: torch.Tensor) -> None:
+        """Compute the gradients of `loss`, scaled for short floats and divided among accumulated steps."""
+        self.precision.backward(loss)
 
-    Example:
-        >>> import torch, treadle
-        >>> loop = treadle.Loop(torch.arange(6.0), batch_size=2, shuffle=False, verbose=0)
-        >>> for epoch in loop:
-        ...     for (x,) in epoch:
-        ...         epoch.log(mean=x.mean())
-        >>> loop.history.history
-        {'mean': [2.5]}
-    """
-
-    def __init__(self, loop: Loop, index: int) -> None:
-        self.loop = loop
-        self.index = index
-        self.step = 0
-        self._logs: Mapping[str, Any] = {}
-        self._means: dict[str, tuple[torch.Tensor, int]] = {}
-        self._validated: dict[str, Any] = {}
-        self._finished = False
-
-    def __iter__(self) -> Iterator[Any]:
-        """Yield the batches, on the model's device; between them, callbacks and progress."""
-        loop, callbacks, progress = self.loop, self.loop.callbacks, self.loop.progress
-        hears_begin = callbacks.hears("on_train_batch_begin")
-        hears_end = callbacks.hears("on_train_batch_end")
-        place = placement(loop.model)
-        seed = _core.derive_seed(loop.seed, self.index) >> 1  # room to add the step
-        reseed = torch.default_generator.manual_seed
-        reseed(
-            seed + _DATA
-        )  # a DataLoader draws its order from here, whatever callbacks have drawn
-        progress.begin(f"Epoch {self.index + 1}/{loop.epochs}", loop.steps)
-        for batch in batches_of_epoch(loop.source, self.index, loop.steps_per_epoch):
-            if hears_begin:
-                callbacks.call("on_train_batch_begin", self.step, {})
-            reseed(seed + self.step)
-            yield batch if place is None else place(batch)
-            self.step += 1
-            if hears_end:
-                callbacks.call("on_train_batch_end", self.step - 1, FloatLogs(self._logs))
-            if progress.due():
-                progress.update(self.step, as_floats(self._logs))
-            if loop.stopped():
-                break
-            reseed(seed + _DATA + self.step)
-
-    def log(self, logs: Mapping[str, Any] | None = None, /, **values: Any) -> None:
-        """Show and keep values: scalars as running means over the epoch's steps, metrics by their result.
-
-        Args:
-            logs: What a `train_step` returned: values that are means already.
-            **values: Scalars (tensors or numbers) of this step, or metrics.
-        """
-        if logs is not None:
-            self._logs = logs
-        if values:
-            self._log_values(values)
-
-    def _log_values(self, values: Mapping[str, Any]) -> None:
-        readers: dict[str, Any] = {}
-        for name, value in values.items():
-            if hasattr(value, "result"):
-                readers[name] = value.result
-                continue
-            total, count = self._means.get(name, (0.0, 0))
-            added = (
-                value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
-            )
-            if added.numel() != 1:
-                raise ValueError(
-                    _core.explain(
-                        f"`{name}` cannot be logged.",
-                        expected="a scalar",
-                        got=f"a tensor of shape {tuple(added.shape)}",
-                        fix=f"epoch.log({name}={name}.mean())",
-                    )
-                )
-            self._means[name] = (total + added, count + 1)
-            readers[name] = lambda name=name: self._means[name][0] / self._means[name][1]
-        if isinstance(self._logs, LazyLogs):
-            readers = {**self._logs._readers, **readers}
-        self._logs = LazyLogs(readers)
-
-    @property
-    def logs(self) -> dict[str, Any]:
-        """The values of now, as floats."""
-        return as_floats(self._logs)
-
-    def finish(self) -> dict[str, Any]:
-        """End the epoch: validate, tell the callbacks, draw the last line; returns the epoch's values."""
-        loop = self.loop
-        values = as_floats(self._logs)
-        if (self.index + 1) % loop.validation_freq == 0:
-            values |= loop.validate()
-        loop.callbacks.call("on_epoch_end", self.index, values)
-        loop.progress.end(self.step, values)
-        return values
-
-
-def batches_of_epoch(source: data.Source, index: int, limit: int | None) -> Iterator[Any]:
-    """Yield up to `limit` batches of an epoch.
-
-    Raises:
-        DataError: when the source yields nothing.
-    """
-    count = 0
-    for batch in source.epoch(index) if limit is None else source.some(index, limit):
-        yield batch
-        count += 1
-    if limit is not None and 0 < count < limit:
-        warnings.warn(_ended_early(index, count, limit), _core.TreadleWarning, stacklevel=2)
-    if count == 0:
-        raise _core.DataError(
-            _core.explain(
-                "The data yielded no batch.",
-                expected="at least one batch in each epoch",
-                got=f"none in epoch {index + 1}",
-                fix="give an iterable that can be iterated again (a list or DataLoader), or more data",
-            )
-        )
-
-
-def _ended_early(index: int, count: int, limit: int) -> str:
-    return _core.explain(
-        "The data ended early.",
-        expected=f"{limit} batches in each epoch, as steps say",
-        got=f"{count} in epoch {index + 1}",
-        fix="give more data, fewer steps, or data that repeats",
-    )
-
-
-def as_source(given: Any, batch_size: int | None, shuffle: bool, seed: int) -> data.Source:
-    """Return the source that a Loop's `train_data` means: `(x, y)` arrays, or an iterable of batches."""
-    if isinstance(given, tuple):
-        return data.make_source(*given, batch_size=batch_size, shuffle=shuffle, seed=seed)
-    source = data.make_source(given, batch_size=batch_size, shuffle=shuffle, seed=seed)
-    if isinstance(source, data.ArraySource):
-        source.seed = seed
-    return source
-
-
-def placement(model: Any) -> Any:
-    """Return a function that moves a batch to the model's device, or None when batches are there already."""
-    parameters = getattr(model, "parameters", None)
-    first = next(iter(parameters()), None) if parameters is not None else None
-    if first is None or first.device.type == "cpu":
-        return None
-
-    def move(batch: Any) -> Any:
-        return _core.map_structure(
-            lambda leaf: (
-                leaf.to(first.device, non_blocking=True) if isinstance(leaf, torch.Tensor) else leaf
-            ),
-            batch,
-        )
-
-    return move
-
-
-def check_count(name: str, value: Any, smallest: int = 1) -> None:
-    """Raise unless `value` is None (where that means all) or an integer from `smallest` on."""
-    if value is None:
-        return
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < smallest:
-        raise ValueError(
-            _core.explain(
-                f"`{name}` cannot be used.",
-                expected=f"an integer >= {smallest}",
-                got=repr(value),
-            )
-        )
-
-
-def check_epochs(epochs: Any, initial_epoch: Any, validation_freq: Any) -> None:
-    """Raise when the numbers leave nothing to do."""
-    check_count("epochs", 0 if epochs is None else epochs)
-    check_count("initial_epoch", -1 if initial_epoch is None else initial_epoch, 0)
-    check_count("validation_freq", 0 if validation_freq is None else validation_freq)
-    if initial_epoch >= epochs:
-        raise ValueError(
-            _core.explain(
-                "There is no epoch to run.",
-                expected="`epochs` (the number of the last one) larger than `initial_epoch`",
-                got=f"epochs={epochs}, initial_epoch={initial_epoch}",
-                fix=f"epochs={initial_epoch + epochs}",
-            )
-        )
+    def step(self, *steppers: Any) -> bool:
+        """Let optimizers take their step, once enough gradients are accumulated; returns whether they did."""
+        step = 0 if self._epoch is None else self._epoch.step
+        last = self.steps is not None and step + 1 == self.steps
+        return self.precision.step(steppers, last)

@@ -50,6 +50,18 @@ def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> None:
         optimizer.step()
 
 
+def end_epoch(optimizer: Any) -> None:
+    """Use gradients that wait for more, where the data end in the middle of an accumulation."""
+    if isinstance(optimizer, optimizers.Optimizer):
+        optimizer.flush()
+
+
+def end_run(optimizer: Any, variables: list[Any]) -> None:
+    """Let optimizers that keep averages write them into the weights, if they were asked to."""
+    if isinstance(optimizer, optimizers.Optimizer) and optimizer.built:
+        optimizer.finalize_variable_values(variables)
+
+
 def check_optimizer(optimizer: Any, variables: list[Any]) -> None:
     """Raise when a torch optimizer holds none of the weights that are to be trained."""
     if isinstance(optimizer, optimizers.Optimizer) or optimizer is None:

@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 
-from treadle import _core, data, display, layers, metrics, optimizers
+from treadle import _core, data, display, graph, layers, metrics, optimizers
 from treadle.callbacks import CallbackList, History
 from treadle.training import _step
 from treadle.training._adapters import join, listed, one_batch, validation_source
+from treadle.training._batches import batches_of_epoch, check_count, placement
 from treadle.training._compiled import Compiled
 from treadle.training._logs import FloatLogs, LazyLogs, as_floats
-from treadle.training._loop import Loop, batches_of_epoch, check_count, placement
+from treadle.training._loop import Loop
 
 _KNOWN_COMPILE = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"]
 
@@ -95,6 +96,8 @@ class Trainer(layers.Layer):
         steps_per_epoch: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
+        resume: Any = None,
+        save_every: int | None = None,
     ) -> History:
         """Train for a number of epochs.
 
@@ -113,6 +116,8 @@ class Trainer(layers.Layer):
             steps_per_epoch: Batches per epoch, where not all.
             validation_batch_size: Samples per step of validation; `batch_size` by default.
             validation_freq: Validate after every so many epochs.
+            resume: A folder for checkpoints; a run that finds some there goes on from the newest (see `Loop`).
+            save_every: Steps between checkpoints within an epoch.
 
         Returns:
             The history: `history.history["loss"]` is a list over the epochs.
@@ -147,6 +152,8 @@ class Trainer(layers.Layer):
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             validation_freq=validation_freq,
+            resume=resume,
+            save_every=save_every,
         )
         self.history = loop.history
         self._unseen_targets = data.targets_of(source)
@@ -155,6 +162,8 @@ class Trainer(layers.Layer):
                 self.reset_metrics()
                 for batch in epoch:
                     epoch.log(self.train_step(batch))
+                _step.end_epoch(self.optimizer)
+            _step.end_run(self.optimizer, self._step_variables())
         finally:
             self._unseen_targets = None
         return loop.history
@@ -215,6 +224,7 @@ class Trainer(layers.Layer):
         steps: int | None = None,
     ) -> dict[str, float]:
         """Return loss and metrics on a source; running training means are put back afterwards."""
+        graph.unwatch_modules()
         progress = display.Progress(verbose)
         progress.begin(None, steps or source.batches)
         hears = callbacks.hears("on_test_batch_end") or callbacks.hears("on_test_batch_begin")
@@ -282,6 +292,7 @@ class Trainer(layers.Layer):
             (5, 2)
         """
         check_count("steps", steps)
+        graph.unwatch_modules()
         source = data.make_source(x, batch_size=batch_size)
         callbacks = CallbackList(
             callbacks, self, {"steps": steps or source.batches, "verbose": verbose}
