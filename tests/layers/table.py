@@ -230,13 +230,13 @@ RESHAPING = [
 _LAST_AXES = "Keras on torch fails unless the axes are the last ones"
 
 NORMALIZATION = [
-    *(Row("BatchNormalization", {}, sample) for sample in ((5,), SEQUENCE, IMAGE, VOLUME)),
     Row("BatchNormalization", {"axis": 1, "momentum": 0.5, "scale": False}, IMAGE),
     Row("BatchNormalization", {"center": False, "epsilon": 0.1}, (5,)),
     Row(
         "BatchNormalization", {"renorm": True, "renorm_clipping": {"rmax": 1.5, "dmax": 2.0}}, IMAGE
     ),
     Row("BatchNormalization", {"synchronized": True}, (5,), keras="TensorFlow only"),
+    *(Row("BatchNormalization", {}, sample) for sample in ((5,), SEQUENCE, IMAGE, VOLUME)),
     Row("LayerNormalization", {}, IMAGE),
     Row("LayerNormalization", {"axis": [1, 2], "scale": False}, IMAGE, keras=_LAST_AXES),
     Row("LayerNormalization", {"axis": [-2, -1], "center": False}, IMAGE),
@@ -269,9 +269,9 @@ ACTIVATIONS = [
 ]
 
 REGULARIZATION = [
+    Row("Dropout", {"rate": 0.0}),
     Row("Dropout", {"rate": 0.3}, random=True),
     Row("Dropout", {"rate": 0.3, "noise_shape": [None, 1, 4]}, (3, 4), random=True),
-    Row("Dropout", {"rate": 0.0}),
     *_spatial("SpatialDropout{}D", (1, 2, 3), {"rate": 0.5}, random=True, unknown=True),
     Row("SpatialDropout2D", {"rate": 0.5, "data_format": CHANNELS}, _first(IMAGE), random=True),
     Row("GaussianNoise", {"stddev": 0.3}, random=True),
@@ -325,3 +325,6 @@ ROWS = [
     *REGULARIZATION,
     *CORE,
 ]
+
+# One variant of each layer, for tests in which the arguments make no difference.
+ONE_EACH = list({row.name: row for row in ROWS}.values())
