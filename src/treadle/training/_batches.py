@@ -95,12 +95,12 @@ def check_epochs(epochs: Any, initial_epoch: Any, validation_freq: Any) -> None:
     check_count("epochs", 0 if epochs is None else epochs)
     check_count("initial_epoch", -1 if initial_epoch is None else initial_epoch, 0)
     check_count("validation_freq", 0 if validation_freq is None else validation_freq)
-    if initial_epoch >= epochs:
+    if int(initial_epoch) >= int(epochs):
         raise ValueError(
             _core.explain(
                 "There is no epoch to run.",
                 expected="`epochs` (the number of the last one) larger than `initial_epoch`",
                 got=f"epochs={epochs}, initial_epoch={initial_epoch}",
-                fix=f"epochs={initial_epoch + epochs}",
+                fix=f"epochs={int(initial_epoch) + int(epochs)}",
             )
         )

@@ -152,11 +152,11 @@ def prepare(loop: Loop) -> None:
     """Build model, metrics and optimizers, which a checkpoint can only be loaded into once they are there."""
     model = loop.model
     compiled = getattr(model, "_compiled", None)
-    unbuilt = model is not None and not getattr(model, "built", True)
+    unbuilt = not getattr(model, "built", True)
     if unbuilt or (compiled is not None and not compiled.resolved):
         batch = next(iter(loop.source.epoch(0)))
         x, y = (*batch, None)[:2] if isinstance(batch, tuple) else (batch, None)
-        if unbuilt and isinstance(x, torch.Tensor):
+        if unbuilt and model is not None and isinstance(x, torch.Tensor):
             build_by_running(model, (None, *x.shape[1:]))
         if compiled is not None and model is not None:
             with torch.no_grad():
@@ -214,7 +214,7 @@ def _callback_state(callback: Any) -> Any:
 
 def _random_states() -> dict[str, Any]:
     version, numbers, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()  # type: ignore[misc]
+    name, keys, position, has_gauss, cached = np.random.get_state()
     return {
         "treadle": _core.random_state.state_dict(),
         "torch": torch.get_rng_state(),
