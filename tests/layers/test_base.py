@@ -17,6 +17,7 @@ from torch import nn
 import treadle
 from treadle import layers, regularizers
 from treadle._core import ShapeError, StateError, StateVariable, TreadleWarning
+from treadle.layers import _training_mode
 
 
 class Scale(layers.Layer):
@@ -130,7 +131,7 @@ def test_add_weight_registers_under_the_attribute() -> None:
     assert layer.calls.dtype == torch.int64
     assert layer.count_params() == 3
     assert (len(layer.trainable_weights), len(layer.non_trainable_weights)) == (1, 1)
-    assert layer.variables == layer.weights or len(layer.variables) == 2
+    assert len(layer.variables) == 2
 
 
 def test_add_weight_defaults() -> None:
@@ -375,10 +376,6 @@ def test_a_layer_is_born_in_inference_mode() -> None:
 
 
 def test_a_layer_of_its_own_mode_among_others() -> None:
-    model = treadle.Sequential([layers.Dense(4), layers.Dropout(0.5)])
-    model(X)
-    model.train()
-    assert (model(X) == 0).any() or True
     frozen = Holder(Mode())
     frozen.train()
     frozen.inner.eval()
@@ -549,7 +546,7 @@ def test_shapes_can_be_asked_for() -> None:
     layer = layers.Dense(5)
     assert layer.compute_output_shape((None, 7, 3)) == (None, 7, 5)
     assert layer.kernel.shape == (3, 5)
-    with pytest.raises(AttributeError, match=r"(?s)has no symbolic input or output.*Input"):
+    with pytest.raises(StateError, match=r"(?s)has no symbolic input or output.*Input"):
         _ = layer.output
     x = treadle.Input((3,))
     y = layer(x)
@@ -560,8 +557,6 @@ def test_shapes_can_be_asked_for() -> None:
 def test_gradients_through_a_layer_in_inference_mode_warn_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from treadle.layers import _training_mode
-
     monkeypatch.setattr(_training_mode, "_given", [])
     layer = layers.Dropout(0.5)
     x = torch.ones(3, requires_grad=True)

@@ -35,6 +35,8 @@ def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         outputs = call_layer(layer, args, kwargs)
         layer._first_output_shapes = _shapes_of(outputs)  # for the summary
         return outputs
+    if not layer._settled:  # built by hand
+        finish_building(layer)
     training = kwargs.pop("training", None)
     if training is None:
         training = context.training
@@ -129,7 +131,7 @@ def build(layer: Layer, shape: Any) -> None:
 
 def finish_building(layer: Layer) -> None:
     """Mark `layer` as built; from now on plain calls go straight to torch."""
-    layer.built = True
+    layer.built = layer._settled = True
     layer._plain = (
         type(layer)._plain_call
         and not layer._mixed
@@ -159,12 +161,16 @@ def accept_input_shape(layer: Layer, kwargs: dict[str, Any]) -> None:
 def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record a call of `layer` in a graph; probes run in inference mode, and nothing they log stays."""
     before = context.training, context.record
-    context.training, context.record = False, context.new_record()
+    context.training, context.record = False, (probe := context.new_record())
     try:
         with graph.inference_mode_of(layer):
             outputs = graph.record("module", layer, args, kwargs)
     finally:
         context.training, context.record = before
+        if probe.losses:
+            for part in layer.modules():
+                if isinstance(part, graph.RecordsItself):
+                    part._losses = []
     for leaf in _core.leaves(outputs):
         if isinstance(leaf, graph.SymbolicTensor) and leaf.node is not None:
             layer._nodes.append(leaf.node)
@@ -176,7 +182,8 @@ def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 def symbolic_side(layer: Layer, side: str) -> Any:
     """Return the symbolic inputs ("args") or outputs of the layer's first recorded call."""
     if not layer._nodes:
-        raise AttributeError(
+        # No AttributeError: for that torch's modules put a message of their own in the place of this one.
+        raise _core.StateError(
             _core.explain(
                 f"The layer {layer.name!r} has no symbolic input or output.",
                 expected="a layer that was called on an Input",

@@ -60,6 +60,7 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
     # True on classes that compute with floats only, so that integers are cast like other inputs.
     _casts_integers: ClassVar[bool] = False
     _plain: bool
+    _settled: bool  # whether _plain has been decided
     supports_masking: bool = False
     input_spec: Any = None
 
@@ -101,7 +102,7 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self._trainable = bool(trainable)
-        self._plain = False
+        self._plain = self._settled = False
         self._nodes: list[graph.Node] = []
         self._losses: list[torch.Tensor] = []
         self._losses_number = 0
@@ -155,7 +156,7 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
             shape: Its shape; `()` by default.
             initializer: A name or `callable(shape, dtype)`; `"glorot_uniform"` by default, zeros for integers.
             dtype: Its dtype; the layer's variable dtype by default.
-            trainable: A parameter if true, a buffer (state) otherwise.
+            trainable: A parameter if true, a buffer (state) otherwise, and for integers.
             autocast: Accepted for compatibility; `torch.autocast` decides.
             regularizer: A regularizer whose value is added to `losses`.
             constraint: A projection that optimizers apply after each update.
@@ -181,7 +182,7 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
                 name,
                 f"{self.path}/{name}",
                 trainable=self._trainable,
-                state=not trainable,
+                state=not trainable or not torch_dtype.is_floating_point,
                 memory_order=memory_order,
             )
         variable.regularizer = regularizers.get(regularizer)
