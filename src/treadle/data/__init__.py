@@ -1,15 +1,21 @@
-"""Data: from arrays and iterables to batches."""
+"""Data: from arrays and iterables to batches, and the `Dataset` pipeline."""
 
 from treadle._core import publish
-from treadle.data._sources import (
-    ArraySource,
-    Source,
-    make_source,
-    split_source,
-    targets_of,
-    unpack,
-)
+from treadle.data._dataset import Dataset
+from treadle.data._iterator import DatasetIterator
+from treadle.data._node import INFINITE as INFINITE_CARDINALITY
+from treadle.data._node import UNKNOWN as UNKNOWN_CARDINALITY
+from treadle.data._sources import ArraySource, Source, make_source, split_source, unpack
+from treadle.data._storage import AUTOTUNE
+from treadle.data._structure import TensorSpec
 
-__all__: list[str] = []
+__all__ = [
+    "AUTOTUNE",
+    "INFINITE_CARDINALITY",
+    "UNKNOWN_CARDINALITY",
+    "Dataset",
+    "DatasetIterator",
+    "TensorSpec",
+]
 
 publish(globals())

@@ -1,0 +1,360 @@
+"""Operators that call the user's function: map (in threads on request), scan, flat_map and interleave."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from treadle import _core
+from treadle.data._keyed_random import KeyedRandom
+from treadle.data._node import UNKNOWN, ChildCursor, Cursor, Key, Node
+from treadle.data._order import apply
+from treadle.data._structure import TensorSpec, as_element, map_leaves, spec_of
+
+
+class Map(Node):
+    """A function applied to each element.
+
+    Args:
+        child: What it is applied to.
+        function: The function.
+        calls: How many threads; 0 for none.
+        ordered: Whether the order is kept when there are threads.
+        seed: What the randomness in the function is derived from.
+        always: Whether the function is known to draw random numbers.
+    """
+
+    def __init__(
+        self,
+        child: Node,
+        function: Callable[..., Any],
+        calls: int,
+        ordered: bool,
+        seed: int,
+        always: bool,
+    ) -> None:
+        self.inputs = (child,)
+        self.calls = calls if calls >= 0 else min(8, os.cpu_count() or 1)
+        self.ordered = ordered
+        self.seed = seed
+        self.function = function
+        self.always = always
+
+    def open(self, key: Key) -> Cursor:
+        caller = _Caller(self.function, KeyedRandom(self.seed or 0, key, self.always))
+        child = self.inputs[0].cursor(key)
+        if self.calls > 0:
+            return _ThreadedMapCursor(child, caller, self.calls, self.ordered)
+        return _MapCursor(child, caller)
+
+    def spec(self) -> Any:
+        """Return the spec of the first result; an axis that follows the batch size is None."""
+        before, cursor = self.inputs[0].spec(), self.inputs[0].cursor((0,))
+        try:
+            element = next(cursor)
+        except StopIteration:
+            return None
+        finally:
+            cursor.close()
+        caller = _Caller(self.function, KeyedRandom(self.seed or 0, (0,), self.always))
+        sizes: set[int | None] = set()
+
+        def note(spec: Any, leaf: Any) -> None:
+            ragged = isinstance(spec, TensorSpec) and (spec.shape or ())[:1] == (None,)
+            sizes.add(leaf.shape[0] if ragged else None)
+
+        _pairwise(note, before, element)
+        rows = sizes.pop() if len(sizes) == 1 else None
+
+        def loosen(spec: Any) -> Any:
+            shape = spec.shape if isinstance(spec, TensorSpec) else None
+            return spec.row().batched(None) if shape and shape[0] == rows else spec
+
+        return map_leaves(loosen, spec_of(caller(0, element)))
+
+
+def _pairwise(function: Callable[[Any, Any], None], left: Any, right: Any) -> None:
+    lefts: list[Any] = []
+    rights: list[Any] = []
+    map_leaves(lefts.append, left)
+    map_leaves(rights.append, right)
+    for one, other in zip(lefts, rights, strict=False):
+        function(one, other)
+
+
+class _Caller:
+    """Calls a map's function on element number i of a pass."""
+
+    def __init__(self, function: Callable[..., Any], random: KeyedRandom) -> None:
+        self.function = random.bind(function)
+        self.random = random
+
+    def __call__(self, number: int, element: Any) -> Any:
+        try:
+            if self.random.looks(number):
+                with self.random.seeded(number):
+                    return as_element(apply(self.function, element))
+            return as_element(apply(self.function, element))
+        except StopIteration as error:
+            # It would end the data in silence.
+            raise RuntimeError(f"StopIteration in map, at element {number}") from error
+        except Exception as error:
+            error.add_note(f"This happened in the function given to map, at element {number}.")
+            raise
+
+
+class _MapCursor(ChildCursor):
+    """One call after the other; `pending` holds inputs that a threaded pass had read when its state was taken."""
+
+    def __init__(self, child: Cursor, caller: _Caller) -> None:
+        super().__init__(child)
+        self.caller = caller
+        self.number = 0
+        self.pending: deque[tuple[int, Any]] = deque()
+
+    def __next__(self) -> Any:
+        if self.pending:
+            return self.caller(*self.pending.popleft())
+        element = next(self.child)
+        self.number += 1
+        return self.caller(self.number - 1, element)
+
+    def advance(self, count: int) -> int:
+        """Pass over elements without computing them: what others draw does not depend on it."""
+        at_hand = min(count, len(self.pending))
+        for _ in range(at_hand):
+            self.pending.popleft()
+        done = self.child.advance(count - at_hand) if count > at_hand else 0
+        self.number += done
+        return at_hand + done
+
+    def state(self) -> Any:
+        return {
+            "number": self.number,
+            "pending": [list(item) for item in self.pending],
+            "random": self.caller.random.state(),
+            "child": self.child.state(),
+        }
+
+    def restore(self, state: Any) -> None:
+        self.number = state["number"]
+        self.pending = deque((number, element) for number, element in state["pending"])
+        self.caller.random.restore(state["random"])
+        self.child.restore(state["child"])
+
+
+class _ThreadedMapCursor(_MapCursor):
+    """Calls ahead in threads; the inputs of calls under way are part of the state."""
+
+    def __init__(self, child: Cursor, caller: _Caller, calls: int, ordered: bool) -> None:
+        super().__init__(child, caller)
+        self.pool = ThreadPoolExecutor(calls, thread_name_prefix="treadle-map")
+        self.ahead = 2 * calls
+        self.ordered = ordered
+        self.running: deque[Future[Any]] = deque()
+
+    def _submit(self) -> None:
+        for number, element in list(self.pending)[len(self.running) :]:
+            self.running.append(self.pool.submit(self.caller, number, element))
+        while len(self.running) < self.ahead:
+            try:
+                element = next(self.child)
+            except StopIteration:
+                return
+            self.pending.append((self.number, element))
+            self.running.append(self.pool.submit(self.caller, self.number, element))
+            self.number += 1
+            if not self.caller.random.began:
+                # Whether the function draws must be known before others run: wait for the first.
+                wait(self.running)
+
+    def __next__(self) -> Any:
+        self._submit()
+        if not self.running:
+            raise StopIteration
+        place = 0
+        if not self.ordered:
+            wait(self.running, return_when=FIRST_COMPLETED)
+            place = next(i for i, future in enumerate(self.running) if future.done())
+        future = self.running[place]
+        try:
+            return future.result()
+        finally:
+            del self.running[place]
+            del self.pending[place]
+
+    def advance(self, count: int) -> int:
+        self._forget()
+        return super().advance(count)
+
+    def restore(self, state: Any) -> None:
+        self._forget()
+        super().restore(state)
+
+    def _forget(self) -> None:
+        """Drop the calls under way; their inputs are kept, and submitted again where they are needed."""
+        for future in self.running:
+            future.cancel()
+        self.running.clear()
+
+    def close(self) -> None:
+        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.child.close()
+
+
+class Scan(Node):
+    """`state, output = function(state, element)`, of which the outputs are yielded."""
+
+    def __init__(self, child: Node, initial: Any, function: Callable[..., Any]) -> None:
+        self.inputs = (child,)
+        self.initial = as_element(initial)
+        self.function = function
+
+    def open(self, key: Key) -> Cursor:
+        return _ScanCursor(self.inputs[0].cursor(key), self.initial, self.function)
+
+
+class _ScanCursor(ChildCursor):
+    def __init__(self, child: Cursor, initial: Any, function: Callable[..., Any]) -> None:
+        super().__init__(child)
+        self.carry = initial
+        self.function = function
+
+    def __next__(self) -> Any:
+        carry, output = self.function(self.carry, next(self.child))
+        self.carry = as_element(carry)
+        return as_element(output)
+
+    def state(self) -> Any:
+        return {"carry": self.carry, "child": self.child.state()}
+
+    def restore(self, state: Any) -> None:
+        self.carry = state["carry"]
+        self.child.restore(state["child"])
+
+
+class Interleave(Node):
+    """The elements of the data sets that a function returns, `cycle` of them in turn, `block` from each.
+
+    Args:
+        child: What the function is applied to.
+        function: Returns a data set.
+        cycle: How many data sets are open at a time; 1 for one after the other.
+        block: How many elements are taken from one before the next has its turn.
+    """
+
+    def __init__(self, child: Node, function: Callable[..., Any], cycle: int, block: int) -> None:
+        self.inputs = (child,)
+        self.function = function
+        self.cycle = cycle
+        self.block = block
+
+    def open(self, key: Key) -> Cursor:
+        return _InterleaveCursor(self, key)
+
+    def cardinality(self) -> int:
+        return 0 if self.inputs[0].cardinality() == 0 else UNKNOWN
+
+
+class _Slot:
+    """An open inner pass, and where the outer one was before the element that it came from."""
+
+    def __init__(self, number: int, before: Any, cursor: Cursor) -> None:
+        self.number = number
+        self.before = before
+        self.cursor = cursor
+
+
+class _InterleaveCursor(ChildCursor):
+    def __init__(self, node: Interleave, key: Key) -> None:
+        super().__init__(node.inputs[0].cursor(key))
+        self.node = node
+        self.key = key
+        self.slots: list[_Slot | None] = [None] * node.cycle
+        self.place = self.taken = self.number = 0
+        self.ended = False
+
+    def __next__(self) -> Any:
+        while True:
+            slot = self.slots[self.place] or self._open()
+            if slot is None:
+                if all(other is None for other in self.slots):
+                    raise StopIteration
+                self._turn()
+                continue
+            for element in slot.cursor:
+                self.taken += 1
+                if self.taken == self.node.block:
+                    self._turn()
+                return element
+            slot.cursor.close()
+            self.slots[self.place] = None
+            self._turn()
+
+    def _turn(self) -> None:
+        self.place, self.taken = (self.place + 1) % self.node.cycle, 0
+
+    def _open(self) -> _Slot | None:
+        if self.ended:
+            return None
+        before = self.child.state()
+        try:
+            element = next(self.child)
+        except StopIteration:
+            self.ended = True
+            return None
+        slot = _Slot(self.number, before, self._inner(element, self.number))
+        self.slots[self.place] = slot
+        self.number += 1
+        return slot
+
+    def _inner(self, element: Any, number: int) -> Cursor:
+        inner = apply(self.node.function, element)
+        if not hasattr(inner, "_node"):
+            raise TypeError(
+                _core.explain(
+                    "The function of flat_map or interleave did not return a data set.",
+                    expected="a treadle.data.Dataset for each element",
+                    got=type(inner).__name__,
+                    fix="return Dataset.from_tensor_slices(...) or another data set; use map for tensors",
+                )
+            )
+        return inner._node.cursor((*self.key, number))
+
+    def state(self) -> Any:
+        slots = [
+            None if slot is None else [slot.number, slot.before, slot.cursor.state()]
+            for slot in self.slots
+        ]
+        return {
+            "slots": slots,
+            "turn": [self.place, self.taken, self.number],
+            "ended": self.ended,
+            "child": self.child.state(),
+        }
+
+    def restore(self, state: Any) -> None:
+        self._close_slots()
+        for place, kept in enumerate(state["slots"]):
+            if kept is not None:
+                number, before, inner = kept
+                self.child.restore(before)
+                slot = _Slot(number, before, self._inner(next(self.child), number))
+                slot.cursor.restore(inner)
+                self.slots[place] = slot
+        self.place, self.taken, self.number = state["turn"]
+        self.ended = state["ended"]
+        self.child.restore(state["child"])
+
+    def _close_slots(self) -> None:
+        for slot in self.slots:
+            if slot is not None:
+                slot.cursor.close()
+        self.slots = [None] * self.node.cycle
+
+    def close(self) -> None:
+        self._close_slots()
+        self.child.close()
