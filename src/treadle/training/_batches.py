@@ -90,7 +90,7 @@ def check_count(name: str, value: Any, smallest: int = 1) -> None:
         )
 
 
-def check_epochs(epochs: Any, initial_epoch: Any, validation_freq: Any) -> None:
+def check_epochs(epochs: int, initial_epoch: int, validation_freq: int) -> None:
     """Raise when the numbers leave nothing to do."""
     check_count("epochs", 0 if epochs is None else epochs)
     check_count("initial_epoch", -1 if initial_epoch is None else initial_epoch, 0)
