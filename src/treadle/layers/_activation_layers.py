@@ -219,7 +219,7 @@ class PReLU(Layer):
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the rectified `inputs`, of the same shape."""
-        return torch.where(inputs > 0, inputs, self.alpha * inputs)
+        return torch.relu(inputs) - self.alpha * torch.relu(-inputs)
 
 
 @FAMILY.member()
