@@ -5,7 +5,14 @@ from treadle.data._dataset import Dataset
 from treadle.data._iterator import DatasetIterator
 from treadle.data._node import INFINITE as INFINITE_CARDINALITY
 from treadle.data._node import UNKNOWN as UNKNOWN_CARDINALITY
-from treadle.data._sources import ArraySource, Source, make_source, split_source, unpack
+from treadle.data._sources import (
+    ArraySource,
+    Source,
+    make_source,
+    split_source,
+    targets_of,
+    unpack,
+)
 from treadle.data._storage import AUTOTUNE
 from treadle.data._structure import TensorSpec
 
