@@ -217,12 +217,17 @@ def test_probing_moves_no_running_statistics_and_no_mode() -> None:
     net = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(0.5), nn.BatchNorm1d(4).eval())
     before = {key: value.clone() for key, value in net.state_dict().items()}
     modes = [part.training for part in net.modules()]
-    model = model_of(lambda x: net(x))
+    x = treadle.Input((4,))
+    y = net(x)
     assert [part.training for part in net.modules()] == modes
+    model = treadle.Model(x, y)
     for key, value in net.state_dict().items():
         assert torch.equal(value, before[key]), key
     model(torch.randn(8, 4) + 3, training=True)
     assert net[0].num_batches_tracked.item() == 1
+    assert not any(part.training for part in net.modules()), (
+        "in a model all begin in inference mode"
+    )
 
 
 def test_attention_with_named_arguments_and_two_results() -> None:

@@ -243,6 +243,7 @@ def adopt(layer: Layer, module: nn.Module) -> None:
         and "_foreign" in layer.__dict__
     ):
         layer._foreign.append(module)
+        module.train(layer.training)  # torch's modules are born in training mode, layers are not
 
 
 @contextlib.contextmanager

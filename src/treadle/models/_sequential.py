@@ -61,6 +61,14 @@ class Sequential(Model):
 
     def pop(self) -> nn.Module:
         """Remove the last layer and return it."""
+        if not self._steps:
+            raise _core.StateError(
+                _core.explain(
+                    f"{self.name!r} has no layer to remove.",
+                    expected="at least one layer before pop()",
+                    got="none",
+                )
+            )
         removed = self._steps.pop()
         self._rebuild()
         return removed
