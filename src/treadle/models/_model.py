@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from treadle import _core, graph, layers, training
+from treadle import _core, graph, layers, saving, training
 from treadle.models import _functional
 from treadle.models._summary import summarize
 
@@ -118,7 +118,23 @@ class Model(training.Trainer):
             >>> model.get_layer("out") is model.get_layer(index=0)
             True
         """
+        if (name is None) == (index is None):
+            raise ValueError(
+                _core.explain(
+                    "get_layer needs to know which layer.",
+                    expected="either `name` or `index`",
+                    got=f"name={name!r}, index={index!r}",
+                )
+            )
         if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(
+                    _core.explain(
+                        "`index` is out of range.",
+                        expected=f"an index into {len(self.layers)} layers",
+                        got=repr(index),
+                    )
+                )
             return self.layers[index]
         by_name = {_functional.module_name(layer): layer for layer in self.layers}
         if name not in by_name:
@@ -192,6 +208,16 @@ class Model(training.Trainer):
         summarize(
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights to a file `*.weights.h5` or `*.safetensors`; see `treadle.saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
+        """Read the weights from a file, if all of it fits; see `treadle.saving.load_weights`."""
+        saving.load_weights(self, filepath, skip_mismatch, by_name)
 
     def _require_program(self) -> graph.Program:
         if self._program is None:
