@@ -33,7 +33,9 @@ class Row:
     keras: str = ""
 
     def __str__(self) -> str:
-        values = "-".join(f"{key}={value}" for key, value in self.arguments.items())
+        # A function's repr has its address, which differs between the processes of a test run.
+        shown = {k: getattr(v, "__name__", v) for k, v in self.arguments.items()}
+        values = "-".join(f"{key}={value}" for key, value in shown.items())
         return f"{self.name}-{values}".strip("-")
 
     def make(self, module: Any = layers, **further: Any) -> Any:

@@ -82,27 +82,29 @@ def _ragged(what: str, got: str) -> str:
 
 def check_finite(structure: Any, what: str) -> None:
     """Raise a DataError that names the first row with NaN or infinity; one pass over the values."""
-    parts = structure.items() if isinstance(structure, dict) else enumerate(structure)
-    if isinstance(structure, torch.Tensor):
-        parts = [(None, structure)]
-    for key, tensor in parts:
-        name = what if key is None else f"{what}[{key!r}]"
-        if not isinstance(tensor, torch.Tensor):
-            check_finite(tensor, name)
-            continue
-        # A sum is finite unless a value is not (or the sum overflows, which the exact look then clears).
-        if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum())):
-            continue
-        bad = ~torch.isfinite(tensor).reshape(tensor.shape[0], -1).all(1)
-        if bool(bad.any()):
-            raise _core.DataError(
-                _core.explain(
-                    f"`{name}` holds NaN or infinity.",
-                    expected="finite numbers",
-                    got=f"{int(bad.sum())} of {len(bad)} rows that are not, the first is row {int(bad.nonzero()[0])}",
-                    fix=f"drop those rows, or fill them: np.nan_to_num({name})",
-                )
+    if isinstance(structure, dict):
+        for key, part in structure.items():
+            check_finite(part, f"{what}[{key!r}]")
+    elif not isinstance(structure, torch.Tensor):
+        for position, part in enumerate(structure):
+            check_finite(part, f"{what}[{position}]")
+    # A sum is finite unless a value is not (or the sum overflows, which the exact look then clears).
+    elif structure.is_floating_point() and not bool(torch.isfinite(structure.sum())):
+        _check_rows(structure, what)
+
+
+def _check_rows(tensor: torch.Tensor, what: str) -> None:
+    bad = ~torch.isfinite(tensor).reshape(tensor.shape[0], -1).all(1)
+    if bool(bad.any()):
+        first = int(bad.nonzero()[0])
+        raise _core.DataError(
+            _core.explain(
+                f"`{what}` holds NaN or infinity.",
+                expected="finite numbers",
+                got=f"{int(bad.sum())} of {len(bad)} rows that are not, the first is row {first}",
+                fix=f"drop those rows, or fill them: np.nan_to_num({what})",
             )
+        )
 
 
 def common_length(**structures: Any) -> int:

@@ -141,9 +141,10 @@ def finish_building(layer: Layer) -> None:
 
 
 def _shapes_of(structure: Any) -> Any:
-    """Return `structure` with shapes (batch size None) for its tensors."""
+    """Return `structure` with shapes (batch size None) for its tensors, real or symbolic."""
+    known = (torch.Tensor, graph.SymbolicTensor)
     return graph.map_leaves(
-        lambda leaf: (None, *leaf.shape[1:]) if isinstance(leaf, torch.Tensor) else None, structure
+        lambda leaf: (None, *leaf.shape[1:]) if isinstance(leaf, known) else None, structure
     )
 
 
@@ -163,6 +164,8 @@ def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     before = context.training, context.record
     context.training, context.record = False, (probe := context.new_record())
     try:
+        if not layer.built:  # for the sizes that are known, not for those that the probes try
+            build_from_call(layer, args, kwargs)
         with graph.inference_mode_of(layer):
             outputs = graph.record("module", layer, args, kwargs)
     finally:
