@@ -2,8 +2,29 @@
 
 from treadle._core import publish
 from treadle.callbacks._callback import EVENTS, Callback, CallbackList
+from treadle.callbacks._csv_logger import CSVLogger
+from treadle.callbacks._early_stopping import EarlyStopping
 from treadle.callbacks._history import History
+from treadle.callbacks._lambda_callback import LambdaCallback
+from treadle.callbacks._learning_rates import LearningRateScheduler, ReduceLROnPlateau
+from treadle.callbacks._progbar_logger import ProgbarLogger
+from treadle.callbacks._remote_monitor import RemoteMonitor
+from treadle.callbacks._swap_ema_weights import SwapEMAWeights
+from treadle.callbacks._terminate_on_nan import TerminateOnNaN
 
-__all__ = ["Callback", "CallbackList", "History"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TerminateOnNaN",
+]
 
 publish(globals())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 from treadle import _core
 
@@ -114,39 +115,93 @@ class Callback:
 class CallbackList:
     """Calls each event on the callbacks that define it; an event that nobody hears costs nothing.
 
+    Every event is also a method: `callbacks.on_epoch_end(epoch, logs)`. For loops of your own; `fit` and `Loop` make
+    theirs themselves.
+
     Args:
         callbacks: The callbacks, in the order in which they are called.
+        add_history: Whether to add a `History`, if there is none.
+        add_progbar: Whether to add a `ProgbarLogger`, if there is none.
         model: The model that they are handed.
-        params: What is known about the run.
+        **params: What is known about the run, such as `epochs`, `steps` and `verbose`.
 
     Raises:
         TypeError: for a class instead of an instance, for what is not a callback, and for a misspelled event.
 
     Example:
         >>> import treadle
-        >>> listeners = treadle.callbacks.CallbackList([treadle.callbacks.History()])
+        >>> listeners = treadle.callbacks.CallbackList(add_history=True)
         >>> listeners.hears("on_epoch_end"), listeners.hears("on_train_batch_end")
         (True, False)
+        >>> listeners.on_epoch_end(0, {"loss": 0.5})
+        >>> listeners.history.history
+        {'loss': [0.5]}
+
+    Reference:
+        Keras 3 API, `keras.callbacks.CallbackList`.
     """
+
+    # What `add_history` and `add_progbar` add; their files fill it in, as they stand on this one.
+    additions: ClassVar[dict[str, type[Callback]]] = {}
 
     def __init__(
         self,
-        callbacks: Iterable[Callback] | Callback | None,
+        callbacks: Iterable[Callback] | Callback | None = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
         model: Any = None,
-        params: Mapping[str, Any] | None = None,
+        **params: Any,
     ) -> None:
         given = [] if callbacks is None else callbacks
         self.callbacks: list[Callback] = list(given) if isinstance(given, Iterable) else [given]
         for callback in self.callbacks:
             _check(callback)
-            callback.set_params(dict(params or {}))
+        self.history = self._find_or_add("history", add_history)
+        self._find_or_add("progbar", add_progbar)
+        self.params: dict[str, Any] = params
+        self.model = model
+        for callback in self.callbacks:
+            callback.set_params(dict(params))
             callback.set_model(model)
+        self._listen()
+
+    def _find_or_add(self, kind: str, wanted: bool) -> Any:
+        cls = self.additions.get(kind)
+        found = [callback for callback in self.callbacks if cls and isinstance(callback, cls)]
+        if wanted and cls and not found:
+            found = [cls()]
+            self.callbacks += found
+        return found[-1] if found else None
+
+    def _listen(self) -> None:
+        """Find out who hears what."""
         self._listeners: dict[str, list[Callable[..., Any]]] = {}
         for event in EVENTS:
             heard = [getattr(c, event) for c in self.callbacks if _defines(c, event)]
             self._listeners[event] = heard
         for edge in ("begin", "end"):
-            self._listeners[f"on_train_batch_{edge}"] += self._listeners.pop(f"on_batch_{edge}")
+            self._listeners[f"on_train_batch_{edge}"] += self._listeners[f"on_batch_{edge}"]
+            self._listeners[f"on_batch_{edge}"] = self._listeners[f"on_train_batch_{edge}"]
+
+    def append(self, callback: Callback) -> None:
+        """Add a callback."""
+        _check(callback)
+        callback.set_params(dict(self.params))
+        callback.set_model(self.model)
+        self.callbacks.append(callback)
+        self._listen()
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Hand `params` to all callbacks."""
+        self.params = params
+        for callback in self.callbacks:
+            callback.set_params(dict(params))
+
+    def set_model(self, model: Any) -> None:
+        """Hand the model to all callbacks."""
+        self.model = model
+        for callback in self.callbacks:
+            callback.set_model(model)
 
     def hears(self, event: str) -> bool:
         """Return whether any callback defines `event`."""
@@ -156,6 +211,12 @@ class CallbackList:
         """Call `event` on all who hear it; `args` are the batch or epoch number, if any, and the logs."""
         for listener in self._listeners[event]:
             listener(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what calls the event `name`."""
+        if name in EVENTS:
+            return functools.partial(self.call, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 def _defines(callback: Callback, event: str) -> bool:

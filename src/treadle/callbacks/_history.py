@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from treadle import display
-from treadle.callbacks._callback import Callback
+from treadle.callbacks._callback import Callback, CallbackList
 
 
 class History(Callback):
@@ -38,3 +38,6 @@ class History(Callback):
     def plot(self, path: str | None = None) -> Any:
         """Draw loss and metrics over the epochs; returns the matplotlib figure and saves it to `path`."""
         return display.plot_history(self.history, path)
+
+
+CallbackList.additions["history"] = History

@@ -106,10 +106,17 @@ class Loop:
         self.history = History()
         self.progress = display.Progress(verbose)
         self.steps = steps_per_epoch or self.source.batches
-        params = {"epochs": epochs, "steps": self.steps, "verbose": verbose}
         given = [] if callbacks is None else callbacks
         given = list(given) if isinstance(given, (list, tuple)) else [given]
-        self.callbacks = CallbackList([*given, self.history], model, params)
+        self.callbacks = CallbackList(
+            [*given, self.history],
+            model=model,
+            epochs=epochs,
+            steps=self.steps,
+            verbose=verbose,
+            validation_freq=validation_freq,
+            shows_progress=True,
+        )
         optimizer = getattr(model, "optimizer", None)
         self.tracked: list[Any] = [] if optimizer is None else [optimizer]
         self.keeper = None if resume is None else Keeper(self, resume, save_every)

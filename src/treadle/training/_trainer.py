@@ -208,7 +208,11 @@ class Trainer(layers.Layer):
         check_count("steps", steps)
         source = data.make_source(x, y, sample_weight, batch_size=batch_size)
         listeners = CallbackList(
-            callbacks, self, {"steps": steps or source.batches, "verbose": verbose}
+            callbacks,
+            model=self,
+            steps=steps or source.batches,
+            verbose=verbose,
+            shows_progress=True,
         )
         logs = self._evaluate(source, listeners, verbose, steps)
         if return_dict:
@@ -295,7 +299,11 @@ class Trainer(layers.Layer):
         graph.unwatch_modules()
         source = data.make_source(x, batch_size=batch_size)
         callbacks = CallbackList(
-            callbacks, self, {"steps": steps or source.batches, "verbose": verbose}
+            callbacks,
+            model=self,
+            steps=steps or source.batches,
+            verbose=verbose,
+            shows_progress=True,
         )
         progress = display.Progress(verbose)
         progress.begin(None, steps or source.batches)
