@@ -51,6 +51,7 @@ VALUES: dict[str, tuple[Callable[[], losses.Loss], Any, Any, str]] = {
     "one class": (losses.CategoricalCrossentropy, [[1], [1]], [[1.0], [1]], "BinaryCross"),
     "one sparse class": (losses.SparseCategoricalCrossentropy, [0, 0], [[1.0], [1]], "BinaryCross"),
     "signs": (losses.BinaryCrossentropy, [[-1], [1]], [[0.5], [0.5]], r"\[0, 1\][^$]*-1"),
+    "noise": (losses.BinaryCrossentropy, [[0.05], [1.3]], [[0.5], [0.5]], "noise[^$]*1.3"),
     "three values": (losses.BinaryCrossentropy, [[0], [2]], [[0.5], [0.5]], "class numbers"),
     "hinge labels": (losses.Hinge, [[0], [2]], [[0.5], [0.5]], "only -1 and 1"),
     "mixed hinge labels": (losses.SquaredHinge, [[0], [-1]], [[0.5], [0.5]], "only 0 and 1"),
@@ -95,6 +96,11 @@ def test_the_checks_can_be_turned_off(
     loss = make()
     loss.checks = False
     assert loss(y_true, y_pred).shape == ()
+
+
+def test_labels_with_noise_are_taken_as_adversarial_training_gives_them() -> None:
+    loss = losses.BinaryCrossentropy(from_logits=True)
+    assert torch.isfinite(loss([[1.05], [-0.05]], [[3.0], [-2.0]]))
 
 
 def test_a_later_label_out_of_range_is_still_an_error() -> None:

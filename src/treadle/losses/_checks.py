@@ -14,6 +14,7 @@ from treadle.losses._inputs import to_tensor
 
 OPT_OUT = "set `checks = False` on the loss if this is meant"
 _SLACK = 1e-3  # rounding of short dtypes
+_LABEL_NOISE = 0.25  # adversarial training adds noise to its labels, on purpose
 
 
 def readable(value: Any) -> bool:
@@ -108,6 +109,17 @@ def check_range(values: Tensor, what: str, fix: str, low: float = 0.0, high: flo
         (values < low - _SLACK) | (values > high + _SLACK),
         values,
         fix,
+    )
+
+
+def check_binary_targets(y_true: Tensor) -> None:
+    """Refuse yes/no targets that are neither in [0, 1] nor near it."""
+    _reject(
+        "The binary targets lie outside [0, 1].",
+        f"values from 0 to 1, or beyond by a noise of at most {_LABEL_NOISE}",
+        (y_true < -_LABEL_NOISE) | (y_true > 1 + _LABEL_NOISE),
+        y_true,
+        "use 0 and 1, not -1 and 1 or class numbers",
     )
 
 

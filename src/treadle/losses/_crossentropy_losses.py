@@ -49,9 +49,7 @@ def check_class_output(y_pred: Tensor, mask: Tensor | None, from_logits: bool, a
 def check_binary(y_true: Tensor, y_pred: Tensor, mask: Tensor | None, from_logits: bool) -> None:
     """Check yes/no targets and their output."""
     y_true, y_pred = pair(y_true, y_pred)
-    checks.check_range(
-        checks.visible(y_true, mask), "binary targets", "use 0 and 1, not -1 and 1 or class numbers"
-    )
+    checks.check_binary_targets(checks.visible(y_true, mask))
     if from_logits:
         checks.check_not_softmax(y_pred, "sigmoid", -1)
     else:
