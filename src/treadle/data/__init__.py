@@ -5,6 +5,7 @@ from treadle.data._dataset import Dataset
 from treadle.data._iterator import DatasetIterator
 from treadle.data._node import INFINITE as INFINITE_CARDINALITY
 from treadle.data._node import UNKNOWN as UNKNOWN_CARDINALITY
+from treadle.data._py_dataset import PyDataset
 from treadle.data._sources import (
     ArraySource,
     Source,
@@ -14,7 +15,9 @@ from treadle.data._sources import (
     unpack,
 )
 from treadle.data._storage import AUTOTUNE
+from treadle.data._streams import first_batch
 from treadle.data._structure import TensorSpec
+from treadle.data._weights import apply_class_weight, weigh_classes
 
 __all__ = [
     "AUTOTUNE",

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from treadle import _core
+from treadle.data._frames import SparseRows, frame_values, is_frame, is_sparse
 
 
 def to_tensors(structure: Any, what: str) -> Any:
@@ -30,7 +31,9 @@ def _holds_arrays(values: list[Any]) -> bool:
     )
 
 
-def _to_tensor(value: Any, what: str) -> torch.Tensor:
+def _to_tensor(value: Any, what: str) -> Any:
+    if is_sparse(value):
+        return SparseRows(value)
     if not isinstance(value, torch.Tensor):
         array = _to_array(value, what)
         tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
@@ -49,7 +52,7 @@ def _to_tensor(value: Any, what: str) -> torch.Tensor:
 
 def _to_array(value: Any, what: str) -> np.ndarray:
     if hasattr(value, "to_numpy"):
-        value = value.to_numpy()
+        value = frame_values(value, what) if is_frame(value) else value.to_numpy()
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -85,6 +88,8 @@ def check_finite(structure: Any, what: str) -> None:
     if isinstance(structure, dict):
         for key, part in structure.items():
             check_finite(part, f"{what}[{key!r}]")
+    elif isinstance(structure, SparseRows):
+        check_finite(structure.stored, f"the stored values of {what}")
     elif not isinstance(structure, torch.Tensor):
         for position, part in enumerate(structure):
             check_finite(part, f"{what}[{position}]")

@@ -7,13 +7,15 @@ found again.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
 
 from treadle import _core
 from treadle.data._convert import check_finite, common_length, to_tensors
+from treadle.data._frames import check_same_rows
+from treadle.data._streams import is_stream, stream_source
 
 
 class Source(Protocol):
@@ -26,8 +28,8 @@ class Source(Protocol):
         """Yield the batches of epoch `index` from number `start` on."""
         ...
 
-    def some(self, index: int, count: int) -> Iterator[Any]:
-        """Yield the batches of epoch `index` when epochs are cut to `count` batches."""
+    def some(self, index: int, count: int, start: int = 0) -> Iterator[Any]:
+        """Yield the batches of epoch `index`, when epochs are cut to `count` batches, from number `start` on."""
         ...
 
 
@@ -65,69 +67,23 @@ class ArraySource:
                 yield tuple(batch) if plain else _core.unflatten(batch, form)
         else:
             for begin in range(start * size, total, size):
-                batch = [tensor[begin : begin + size] for tensor in flat]
+                batch = [_rows(tensor, begin, begin + size) for tensor in flat]
                 yield tuple(batch) if plain else _core.unflatten(batch, form)
 
-    def some(self, index: int, count: int) -> Iterator[Any]:
+    def some(self, index: int, count: int, start: int = 0) -> Iterator[Any]:
         """Yield the part of epoch `index` when epochs have `count` batches: each goes on where the last stopped."""
         total = self.batches or 0
         if count >= total:
-            yield from self.epoch(index)
+            yield from self.epoch(index, start)
             return
-        number, begin = divmod(index * count, total)
+        number, begin = divmod(index * count + start, total)
         both = itertools.chain(self.epoch(number, begin), self.epoch(number + 1))
-        yield from itertools.islice(both, count)
+        yield from itertools.islice(both, count - start)
 
 
-class IterableSource:
-    """Batches from anything that can be iterated: a DataLoader, a list of batches, a generator.
-
-    Args:
-        batches_of: The iterable; each epoch iterates it anew, but an iterator (a generator) goes on where it was.
-    """
-
-    def __init__(self, batches_of: Iterable[Any]) -> None:
-        self.iterable = batches_of
-        self._running: Iterator[Any] | None = None
-        self.samples: int | None = None
-        length = getattr(batches_of, "__len__", None)
-        self.batches: int | None = None
-        if length is not None:
-            try:
-                self.batches = int(length())
-            except TypeError:  # a DataLoader over a data set without length
-                self.batches = None
-        self.runs_once = (
-            iter(batches_of) is batches_of if hasattr(batches_of, "__next__") else False
-        )
-
-    def epoch(self, index: int, start: int = 0) -> Iterator[Any]:
-        """Yield the batches of epoch `index` from number `start` on."""
-        for number, batch in enumerate(self.iterable):
-            if number >= start:
-                yield self._checked(batch)
-
-    def some(self, index: int, count: int) -> Iterator[Any]:
-        """Yield up to `count` batches from where the last call stopped; a pass that ends begins anew later."""
-        if self._running is None:
-            self._running = iter(self.iterable)
-        for _ in range(count):
-            try:
-                batch = next(self._running)
-            except StopIteration:
-                self._running = None
-                return
-            yield self._checked(batch)
-
-    def _checked(self, batch: Any) -> tuple[Any, ...]:
-        batch = tuple(batch) if isinstance(batch, (list, tuple)) else (batch,)
-        while batch and batch[-1] is None:
-            batch = batch[:-1]
-        tensors = to_tensors(batch, "batch")
-        if all(leaf.device.type == "cpu" for leaf in _core.leaves(tensors)):
-            for position, part in enumerate(tensors):
-                check_finite(part, f"batch[{position}]")
-        return tensors
+def _rows(tensor: Any, begin: int, end: int) -> torch.Tensor:
+    part = tensor[begin:end]
+    return part if isinstance(part, torch.Tensor) else part.dense()
 
 
 def is_array_like(value: Any) -> bool:
@@ -170,15 +126,17 @@ def make_source(
                 f"`{names[0]}` is missing.", expected="data", got="None", fix=f"give `{names[0]}`"
             )
         )
-    if isinstance(x, (ArraySource, IterableSource)):
+    if hasattr(x, "epoch") and hasattr(x, "some"):
         return x
-    if not is_array_like(x):
-        return _iterable(x, y, sample_weight, batch_size, names)
+    if is_stream(x) or not is_array_like(x):
+        _check_alone(x, {names[1]: y, names[2]: sample_weight}, names[0])
+        return stream_source(x, batch_size, shuffle, seed)
     given = {
         name: part
         for name, part in zip(names, (x, y, sample_weight), strict=True)
         if part is not None
     }
+    check_same_rows(given)
     parts = {name: to_tensors(part, name) for name, part in given.items()}
     common_length(**parts)
     for name, part in parts.items():
@@ -195,29 +153,26 @@ def make_source(
     return ArraySource(tuple(parts.values()), batch_size or 32, shuffle, seed)
 
 
-def _iterable(
-    x: Any, y: Any, sample_weight: Any, batch_size: int | None, names: tuple[str, str, str]
-) -> IterableSource:
-    if not hasattr(x, "__iter__"):
+def _check_alone(x: Any, others: dict[str, Any], name: str) -> None:
+    """Raise unless `x` can be iterated, and no other argument brings targets or weights."""
+    if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
         raise TypeError(
             _core.explain(
-                f"`{names[0]}` cannot be read as data.",
+                f"`{name}` cannot be read as data.",
                 expected="arrays, tensors, dicts or lists of them, or an iterable of batches",
                 got=type(x).__name__,
             )
         )
-    given = {names[1]: y, names[2]: sample_weight, "batch_size": batch_size}
-    argument = next((name for name, value in given.items() if value is not None), None)
+    argument = next((key for key, value in others.items() if value is not None), None)
     if argument is not None:
         raise ValueError(
             _core.explain(
                 f"`{argument}` cannot go with an iterable of batches.",
-                expected=f"`{names[0]}` alone, which yields (x, y) or (x, y, sample_weight) batches",
+                expected=f"`{name}` alone, which yields (x, y) or (x, y, sample_weight) batches",
                 got=f"{type(x).__name__} and `{argument}`",
                 fix=f"drop `{argument}`",
             )
         )
-    return IterableSource(x)
 
 
 def check_batch_size(batch_size: Any) -> None:

@@ -13,17 +13,25 @@ from treadle import _core, data
 
 
 def batches_of_epoch(
-    source: data.Source, index: int, limit: int | None, start: int = 0
+    source: data.Source, index: int, limit: int | None, start: int = 0, *, anew: bool = False
 ) -> Iterator[Any]:
     """Yield up to `limit` batches of an epoch, from number `start` on.
 
+    Args:
+        source: The data.
+        index: The epoch.
+        limit: Batches per epoch, None for all. Each epoch goes on where the last one stopped.
+        start: The batch to begin with.
+        anew: Whether each epoch begins at the first batch instead, where the data can.
+
     Raises:
         DataError: when the source yields nothing.
+        ValueError: for endless data without a limit.
     """
+    if limit is None and getattr(source, "endless", False):
+        raise ValueError(_endless())
     count = start
-    rest = source.epoch(index, start) if limit is None else None
-    rest = rest or itertools.islice(source.some(index, limit or 0), start, None)
-    for batch in rest:
+    for batch in _draw(source, index, limit, start, anew):
         yield batch
         count += 1
     if limit is not None and 0 < count < limit:
@@ -37,6 +45,39 @@ def batches_of_epoch(
                 fix="give an iterable that can be iterated again (a list or DataLoader), or more data",
             )
         )
+
+
+def _draw(
+    source: data.Source, index: int, limit: int | None, start: int, anew: bool
+) -> Iterator[Any]:
+    if limit is None:
+        return source.epoch(index, start)
+    if anew and not getattr(source, "runs_once", False):
+        return itertools.islice(source.epoch(index, start), limit - start)
+    return source.some(index, limit, start)
+
+
+def used_up(source: data.Source, epochs_left: int, what: str) -> bool:
+    """Return whether a generator has nothing left for the epochs to come, with a warning if so."""
+    if epochs_left <= 0 or not getattr(source, "runs_once", False) or not source.ended():  # type: ignore[attr-defined]
+        return False
+    text = _core.explain(
+        f"{what} ran dry, so training ends.",
+        expected=f"batches for {epochs_left} more epochs",
+        got="a generator that has ended; it cannot be started again",
+        fix="give a generator that goes on, a list, a DataLoader or a Dataset, or fewer epochs",
+    )
+    warnings.warn(text, _core.TreadleWarning, stacklevel=2)
+    return True
+
+
+def _endless() -> str:
+    return _core.explain(
+        "These data have no end, so an epoch would have none.",
+        expected="a number of batches for each epoch",
+        got="data that repeat for ever",
+        fix="give steps_per_epoch (in validation validation_steps, in evaluate and predict steps), or repeat(n)",
+    )
 
 
 def _ended_early(index: int, count: int, limit: int) -> str:
@@ -53,8 +94,8 @@ def as_source(given: Any, batch_size: int | None, shuffle: bool, seed: int) -> d
     if isinstance(given, tuple):
         return data.make_source(*given, batch_size=batch_size, shuffle=shuffle, seed=seed)
     source = data.make_source(given, batch_size=batch_size, shuffle=shuffle, seed=seed)
-    if isinstance(source, data.ArraySource):
-        source.seed = seed
+    if hasattr(source, "seed"):
+        source.seed = seed  # type: ignore[attr-defined]
     return source
 
 

@@ -73,6 +73,9 @@ class Epoch:
             if loop.stopped():
                 break
             reseed(seed + _DATA + self.step)
+        if loop.steps_per_epoch is not None and self.step < loop.steps_per_epoch:
+            # The data ran dry; what follows would be trained on left-overs.
+            loop.stop_training = True
 
     def log(self, logs: Mapping[str, Any] | None = None, /, **values: Any) -> None:
         """Show and keep values: scalars as running means over the epoch's steps, metrics by their result.

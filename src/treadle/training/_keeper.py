@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from treadle import _core, metrics, optimizers, saving
+from treadle import _core, data, metrics, optimizers, saving
 from treadle.layers import build_by_running
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ def apply(loop: Loop, state: Mapping[str, Any]) -> None:
     loop.seed = state["seed"]
     if hasattr(loop.source, "seed") and state["data"]["seed"] is not None:
         loop.source.seed = state["data"]["seed"]  # type: ignore[attr-defined]
+    if state["data"].get("position") is not None and hasattr(loop.source, "load_state_dict"):
+        loop.source.load_state_dict(state["data"]["position"])  # type: ignore[attr-defined]
     if loop.model is not None:
         loop.model.load_state_dict(state["model"])
         frozen = set(state["frozen"])
@@ -154,7 +156,7 @@ def prepare(loop: Loop) -> None:
     compiled = getattr(model, "_compiled", None)
     unbuilt = not getattr(model, "built", True)
     if unbuilt or (compiled is not None and not compiled.resolved):
-        batch = next(iter(loop.source.epoch(0)))
+        batch = data.first_batch(loop.source)
         x, y = (*batch, None)[:2] if isinstance(batch, tuple) else (batch, None)
         if unbuilt and model is not None and isinstance(x, torch.Tensor):
             build_by_running(model, (None, *x.shape[1:]))
@@ -191,7 +193,9 @@ def _other_run(what: str, before: Any, now: Any) -> str:
 
 def _data_state(loop: Loop) -> dict[str, Any]:
     source = loop.source
-    return {name: getattr(source, name, None) for name in ("seed", "samples", "batch_size")}
+    found = {name: getattr(source, name, None) for name in ("seed", "samples", "batch_size")}
+    position = getattr(source, "state_dict", None)
+    return {**found, "position": None if position is None else position()}
 
 
 def _metrics_of(loop: Loop) -> list[Any]:

@@ -16,7 +16,7 @@ import torch
 
 from treadle import _core, display
 from treadle.callbacks import CallbackList, History
-from treadle.training._batches import as_source, check_count, check_epochs
+from treadle.training._batches import as_source, check_count, check_epochs, used_up
 from treadle.training._epoch import Epoch
 from treadle.training._keeper import Keeper
 from treadle.training._precision import Precision
@@ -41,6 +41,7 @@ class Loop:
         initial_epoch: The epoch to begin with, from 0.
         steps_per_epoch: Batches per epoch, where not all.
         validation_freq: Validate after every so many epochs.
+        validation_steps: Batches per validation, where not all; each begins at the first batch, if the data can.
         resume: A folder for checkpoints. A run that finds some there goes on from the newest, with the same bits
             as if it had never stopped; SIGTERM and SIGINT then save after the step under way and exit with 128
             plus the signal's number.
@@ -84,6 +85,7 @@ class Loop:
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_freq: int = 1,
+        validation_steps: int | None = None,
         resume: str | Path | None = None,
         save_every: int | None = None,
         accumulation: int = 1,
@@ -91,6 +93,7 @@ class Loop:
     ) -> None:
         check_epochs(epochs, initial_epoch, validation_freq)
         check_count("steps_per_epoch", steps_per_epoch)
+        check_count("validation_steps", validation_steps)
         check_count("save_every", save_every)
         seed = _core.random_state.draw("loop")
         self.source = as_source(train_data, batch_size, shuffle, seed)
@@ -100,6 +103,7 @@ class Loop:
         self.initial_epoch = initial_epoch
         self.steps_per_epoch = steps_per_epoch
         self.validation_freq = validation_freq
+        self.validation_steps = validation_steps
         self.verbose = verbose
         self.seed = _core.derive_seed(seed, "step")
         self.stop_training = False
@@ -122,6 +126,7 @@ class Loop:
         self.keeper = None if resume is None else Keeper(self, resume, save_every)
         self.precision = Precision(model, accumulation, precision)
         self._epoch: Epoch | None = None
+        self._validated = False
 
     def __iter__(self) -> Iterator[Epoch]:
         """Yield the epochs; however the loop is left, it is closed once."""
@@ -138,6 +143,8 @@ class Loop:
                 first, begun = self.keeper.restore()
                 self.keeper.listen()
             for index in range(first, self.epochs):
+                if index > first and used_up(self.source, self.epochs - index, "The training data"):
+                    break
                 self._epoch = epoch = Epoch(self, index, 0 if begun is None else begun["step"])
                 if begun is None:
                     self.callbacks.call("on_epoch_begin", index, {})
@@ -204,7 +211,11 @@ class Loop:
         if given is None or getattr(self.model, "_compiled", None) is None:
             return {}
         source = as_source(given, None, False, 0)
-        logs = self.model._evaluate(source, self.callbacks)
+        if self._validated and used_up(source, 1, "The validation data"):
+            self.stop_training = True
+            return {}
+        self._validated = True
+        logs = self.model._evaluate(source, self.callbacks, steps=self.validation_steps)
         return {f"val_{name}": value for name, value in logs.items()}
 
     # ---- mixed precision and accumulation

@@ -91,9 +91,11 @@ class Trainer(layers.Layer):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
+        class_weight: Any = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
         resume: Any = None,
@@ -111,9 +113,12 @@ class Trainer(layers.Layer):
             validation_split: The share of samples, from the end, to validate on instead of training on.
             validation_data: `(x, y)` to validate on after each epoch.
             shuffle: Whether to shuffle arrays in each epoch.
+            class_weight: A weight for each class, `{0: 1.0, 1: 5.0}`, which multiplies those of its samples.
             sample_weight: A weight per sample for loss and metrics.
             initial_epoch: The epoch to begin with, from 0.
-            steps_per_epoch: Batches per epoch, where not all.
+            steps_per_epoch: Batches per epoch, where not all; the next epoch goes on from there. Data that run dry
+                within an epoch end the training, with a warning.
+            validation_steps: Batches per validation, where not all: the same ones each time, if the data can.
             validation_batch_size: Samples per step of validation; `batch_size` by default.
             validation_freq: Validate after every so many epochs.
             resume: A folder for checkpoints; a run that finds some there goes on from the newest (see `Loop`).
@@ -139,6 +144,7 @@ class Trainer(layers.Layer):
         source = data.make_source(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
         if validation_split and validation_data is None:
             source, validation_data = data.split_source(source, validation_split, 0)
+        source = data.weigh_classes(source, class_weight)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data = validation_source(validation_data, size)
@@ -152,6 +158,7 @@ class Trainer(layers.Layer):
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             validation_freq=validation_freq,
+            validation_steps=validation_steps,
             resume=resume,
             save_every=save_every,
         )
@@ -237,7 +244,7 @@ class Trainer(layers.Layer):
         callbacks.call("on_test_begin", {})
         step = 0
         with self._metrics_kept(), torch.inference_mode():
-            for step, batch in enumerate(batches_of_epoch(source, 0, steps), 1):
+            for step, batch in enumerate(batches_of_epoch(source, 0, steps, anew=True), 1):
                 if hears:
                     callbacks.call("on_test_batch_begin", step - 1, {})
                 logs = self.test_step(batch if place is None else place(batch))
@@ -312,7 +319,7 @@ class Trainer(layers.Layer):
         outputs: list[Any] = []
         callbacks.call("on_predict_begin", {})
         with torch.inference_mode():
-            for batch in batches_of_epoch(source, 0, steps):
+            for batch in batches_of_epoch(source, 0, steps, anew=True):
                 if hears:
                     callbacks.call("on_predict_batch_begin", len(outputs), {})
                 outputs.append(self.predict_step(batch if place is None else place(batch)))
