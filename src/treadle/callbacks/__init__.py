@@ -11,6 +11,7 @@ from treadle.callbacks._progbar_logger import ProgbarLogger
 from treadle.callbacks._remote_monitor import RemoteMonitor
 from treadle.callbacks._swap_ema_weights import SwapEMAWeights
 from treadle.callbacks._terminate_on_nan import TerminateOnNaN
+from treadle.callbacks._torch_scheduler import TorchScheduler, is_scheduler
 
 __all__ = [
     "CSVLogger",
@@ -25,6 +26,7 @@ __all__ = [
     "RemoteMonitor",
     "SwapEMAWeights",
     "TerminateOnNaN",
+    "TorchScheduler",
 ]
 
 publish(globals())

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from treadle import _core, data
+from treadle.callbacks import TorchScheduler
 from treadle.training._batches import placement
 from treadle.training._logs import as_float
 
@@ -49,3 +50,12 @@ def join(first: Any, *others: Any) -> np.ndarray:
     if joined.dtype == torch.bfloat16:
         joined = joined.float()
     return joined.cpu().numpy()
+
+
+def with_scheduler(callbacks: Any, scheduler: Any) -> Any:
+    """Return `callbacks` with one more that steps the scheduler that `compile` was given."""
+    if scheduler is None:
+        return callbacks
+    given = [] if callbacks is None else callbacks
+    given = list(given) if isinstance(given, (list, tuple)) else [given]
+    return [*given, TorchScheduler(scheduler)]

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from treadle import _core, data, display, graph, layers, metrics, optimizers
-from treadle.callbacks import CallbackList, History
+from treadle.callbacks import CallbackList, History, is_scheduler
 from treadle.training import _step
-from treadle.training._adapters import join, listed, one_batch, validation_source
+from treadle.training._adapters import join, listed, one_batch, validation_source, with_scheduler
 from treadle.training._batches import batches_of_epoch, check_count, placement
 from treadle.training._compiled import Compiled
 from treadle.training._logs import FloatLogs, LazyLogs, as_floats
@@ -36,6 +36,7 @@ class Trainer(layers.Layer):
     stop_training: bool = False
     output_names: Sequence[str] | None = None
     _compiled: Compiled | None = None
+    _scheduler: Any = None
     _unseen_targets: Any = None  # all targets of a run, until its first step has checked them
 
     def compile(
@@ -50,7 +51,8 @@ class Trainer(layers.Layer):
         """Say how the model is trained.
 
         Args:
-            optimizer: A name, a treadle optimizer, or a `torch.optim` optimizer of this model's parameters.
+            optimizer: A name, a treadle optimizer, a `torch.optim` optimizer of this model's parameters, or a torch
+                learning-rate scheduler of one, which then takes a step after each epoch.
             loss: A name, a loss, or a callable `(y_true, y_pred)`; a list or dict of them for many outputs.
             loss_weights: Numbers that the losses of many outputs are multiplied with, in the same structure.
             metrics: Names, metrics or callables; for many outputs a list or dict of lists.
@@ -67,9 +69,11 @@ class Trainer(layers.Layer):
             >>> model.compile("adam", loss="mse", metrics=["mae"])
         """
         _core.reject_unknown("compile", kwargs, _KNOWN_COMPILE)
-        found = optimizers.get(optimizer)
+        scheduler = optimizer if is_scheduler(optimizer) else None
+        found = optimizers.get(optimizer if scheduler is None else scheduler.optimizer)
         compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
         self.optimizer, self._compiled, self._variables_now = found, compiled, None
+        self.__dict__["_scheduler"] = scheduler
         if "loss" not in self._modules:
             self.__dict__["loss"] = loss  # past nn.Module: a torch loss is no part of the model
 
@@ -141,6 +145,7 @@ class Trainer(layers.Layer):
             True
         """
         self._require_compiled("fit")
+        callbacks = with_scheduler(callbacks, self._scheduler)
         source = data.make_source(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
         if validation_split and validation_data is None:
             source, validation_data = data.split_source(source, validation_split, 0)
