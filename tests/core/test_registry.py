@@ -78,7 +78,7 @@ def test_get_takes_whatever_can_mean_a_member(family: Family) -> None:
 def test_an_unknown_name_is_told_with_the_nearest(family: Family) -> None:
     with pytest.raises(UnknownNameError) as told:
         family.get("Sav")
-    for part in ("Unknown tool: 'Sav'", "expected", "got", "did you mean 'saw'"):
+    for part in ("Unknown tool: 'Sav'", "expected", "got", "did you mean 'Saw'"):
         assert part in str(told.value)
     assert isinstance(told.value, ValueError)
 

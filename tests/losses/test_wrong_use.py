@@ -208,7 +208,7 @@ def test_targets_that_are_no_numbers(y_true: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: losses.get("mean_square_error"), "did you mean 'MeanSquaredError'"),
+        (lambda: losses.get("mean_square_error"), "did you mean 'mean_squared_error'"),
         (lambda: losses.MeanSquaredError(reduction="avg"), "sum_over_batch_size"),
         (lambda: losses.MeanSquaredError(reduction="summ"), "did you mean 'sum"),
         (lambda: losses.Huber(delta=0), "delta"),

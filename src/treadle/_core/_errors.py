@@ -54,9 +54,16 @@ def explain(what: str, *, expected: str = "", got: str = "", fix: str = "") -> s
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three of the `known` names that look like `name`, best first."""
-    by_folded = {item.lower().replace("_", ""): item for item in known}
+    by_folded: dict[str, list[str]] = {}
+    for item in known:
+        by_folded.setdefault(item.lower().replace("_", ""), []).append(item)
     close = difflib.get_close_matches(name.lower().replace("_", ""), by_folded, n=3, cutoff=0.55)
-    return [by_folded[item] for item in close]
+
+    def likeness(item: str) -> float:
+        return difflib.SequenceMatcher(None, name, item).ratio()
+
+    # Of names that differ in case and underscores only, the one that is written like `name`.
+    return [max(by_folded[item], key=likeness) for item in close]
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], fix: str = "") -> UnknownNameError:
