@@ -2,6 +2,7 @@
 
 from treadle import (
     activations,
+    autodiff,
     callbacks,
     config,
     constraints,
@@ -31,6 +32,7 @@ from treadle._core import (
     __version__,
     publish,
 )
+from treadle.autodiff import GradientTape
 from treadle.graph import SymbolicTensor
 from treadle.initializers import Initializer
 from treadle.layers import Input, Layer
@@ -46,6 +48,7 @@ __all__ = [
     "Checkpoint",
     "DTypePolicy",
     "DataError",
+    "GradientTape",
     "Initializer",
     "Input",
     "Layer",
@@ -65,6 +68,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "autodiff",
     "callbacks",
     "config",
     "constraints",

@@ -1,0 +1,8 @@
+"""Gradients of what was computed: `GradientTape`."""
+
+from treadle._core import publish
+from treadle.autodiff._tape import GradientTape
+
+__all__ = ["GradientTape"]
+
+publish(globals())
