@@ -57,7 +57,7 @@ class LearningRateScheduler(Callback):
             )
         self.schedule = schedule
         self.verbose = verbose
-        self._takes_rate = _takes_two(schedule)
+        self._takes_rate = _takes_rate(schedule)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """See that nothing else sets the rate."""
@@ -200,15 +200,18 @@ def _log_rate(logs: MutableMapping[str, Any] | None, callback: Callback) -> None
         logs["learning_rate"] = get_rates(optimizer_of(callback))[0]
 
 
-def _takes_two(function: Callable[..., Any]) -> bool:
-    """Return whether a schedule takes the rate beside the epoch."""
+def _takes_rate(function: Callable[..., Any]) -> bool:
+    """Return whether a schedule takes the rate beside the epoch; a default of another name is no rate."""
     try:
-        inspect.signature(function).bind(0, 0.1)
+        signature = inspect.signature(function)
+        signature.bind(0, 0.1)
     except TypeError:
         return False
     except ValueError:  # written in C, without a signature
         return True
-    return True
+    second = list(signature.parameters.values())[:2][-1]
+    by_name = second.name in ("lr", "rate", "learning_rate")
+    return by_name or second.default is inspect.Parameter.empty
 
 
 def _number(value: Any) -> float:

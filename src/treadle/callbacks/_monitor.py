@@ -14,7 +14,7 @@ from treadle._core import UnknownNameError, explain, nearest, snake_case
 from treadle.callbacks._arguments import check_choice, check_number
 
 _LARGER = re.compile(
-    r"acc|auc|precision|recall|sensitivity|specificity|f1|f_?beta|f_?score|iou|r2|correlation|concordance"
+    r"acc|auc|precision|recall|sensitivity|specificity|f1|f_?beta|f_?score|io_?u|r2|correlation|concordance"
     r"|similarity|top_?k|true_(positive|negative)|dice_score|bleu|map$"
 )
 _SMALLER = re.compile(
