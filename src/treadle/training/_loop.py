@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from treadle import _core, display
+from treadle import _core, display, graph
 from treadle.callbacks import CallbackList, History
 from treadle.training._batches import as_source, check_count, check_epochs, used_up
 from treadle.training._epoch import Epoch
@@ -130,6 +130,7 @@ class Loop:
 
     def __iter__(self) -> Iterator[Epoch]:
         """Yield the epochs; however the loop is left, it is closed once."""
+        graph.unwatch_modules()
         self.stop_training = False
         if self.model is not None:
             self.model.stop_training = False
