@@ -9,6 +9,7 @@ from treadle.data._py_dataset import PyDataset
 from treadle.data._sources import (
     ArraySource,
     Source,
+    is_array_like,
     make_source,
     split_source,
     targets_of,

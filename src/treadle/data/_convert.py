@@ -36,7 +36,9 @@ def _to_tensor(value: Any, what: str) -> Any:
         return SparseRows(value)
     if not isinstance(value, torch.Tensor):
         array = _to_array(value, what)
-        tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
+        # torch takes neither read-only arrays nor backward ones such as x[::-1].
+        usable = array.flags.writeable and all(stride >= 0 for stride in array.strides)
+        tensor = torch.from_numpy(array if usable else array.copy())
     else:
         tensor = value.detach()
     if tensor.dtype == torch.float64:

@@ -16,7 +16,7 @@ from treadle.training._logs import as_float
 def validation_source(given: Any, batch_size: int | None) -> data.Source:
     """Return the source that `validation_data` means: `(x, y)`, `(x, y, sample_weight)`, or batches."""
     names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
-    if isinstance(given, (tuple, list)):
+    if isinstance(given, (tuple, list)) and data.is_array_like(given):
         if not 2 <= len(given) <= 3:
             raise ValueError(
                 _core.explain(
