@@ -11,15 +11,8 @@ from treadle.layers._adaptive_pooling import (
     AdaptiveMaxPooling3D,
 )
 from treadle.layers._batch_normalization import BatchNormalization
-from treadle.layers._call import (
-    build_by_running,
-    call_layer,
-    collect_weights,
-    finish_building,
-    regularized_weights,
-)
+from treadle.layers._call import build_by_running, collect_weights, regularized_weights
 from treadle.layers._concatenation import Concatenate, concatenate
-from treadle.layers._context import CallRecord, context
 from treadle.layers._convolution import Conv1D, Conv2D, Conv3D
 from treadle.layers._convolution import Conv1D as Convolution1D
 from treadle.layers._convolution import Conv2D as Convolution2D
@@ -37,7 +30,7 @@ from treadle.layers._dot import Dot, dot
 from treadle.layers._dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from treadle.layers._einsum_dense import EinsumDense
 from treadle.layers._embedding import Embedding, ReversibleEmbedding
-from treadle.layers._family import deserialize, serialize
+from treadle.layers._family import FAMILY, deserialize, serialize
 from treadle.layers._global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,

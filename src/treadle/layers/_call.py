@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Generator
+import inspect
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,6 +120,7 @@ def build(layer: Layer, shape: Any) -> None:
     """Call `layer.build` with an error that names the layer when it fails on the shape."""
     try:
         layer.build(shape)
+        layer._build_shape = shape  # for model files
     except (IndexError, TypeError) as error:
         raise _core.ShapeError(
             _core.explain(
@@ -173,7 +175,7 @@ def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         if probe.losses:
             for part in layer.modules():
                 if isinstance(part, graph.RecordsItself):
-                    part._losses = []
+                    part.__dict__["_losses"] = []
     for leaf in _core.leaves(outputs):
         if isinstance(leaf, graph.SymbolicTensor) and leaf.node is not None:
             layer._nodes.append(leaf.node)
@@ -348,3 +350,20 @@ def deepcopy_layer(layer: Layer, memo: dict[int, Any]) -> Any:
     for key, value in layer.__dict__.items():
         copied.__dict__[key] = [] if key == "_nodes" else copy.deepcopy(value, memo)
     return copied
+
+
+def from_config(cls: type[Layer], config: dict[str, Any], make: Callable[..., Any]) -> Any:
+    """Return `make(config)`, also for a constructor that does not take what every layer has.
+
+    `class Block(Layer): def __init__(self, units)` is such a constructor: name and trainable are set afterwards.
+    """
+    parameters = inspect.signature(cls.__init__).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return make(config)
+    unknown = {"name", "trainable", "dtype"} - set(parameters)
+    layer = make({key: value for key, value in config.items() if key not in unknown})
+    if "name" in unknown & config.keys():
+        layer.name = layer.path = config["name"]
+    if "trainable" in unknown and not config.get("trainable", True):
+        layer.trainable = False
+    return layer
