@@ -68,22 +68,23 @@ def _rows(model: Any, expand_nested: bool, depth: int) -> list[display.SummaryRo
             m for m in entries if m is not None and not any(m is k for k in modules)
         ] + modules
     branching = model._program is not None and _is_branching(model._program)
+    keys = {id(module): key for key, module in model._modules.items()}
     for module in modules:
         node = nodes.get(id(module))
-        rows.append(_row(module, node, depth, branching))
+        name = getattr(module, "name", None) or keys.get(id(module)) or type(module).__name__
+        rows.append(_row(str(name), module, node, depth, branching))
         if expand_nested and hasattr(module, "_program"):
             rows += _rows(module, expand_nested, depth + 1)
     return rows
 
 
 def _row(
-    module: nn.Module, node: graph.Node | None, depth: int, branching: bool
+    name: str, module: nn.Module, node: graph.Node | None, depth: int, branching: bool
 ) -> display.SummaryRow:
-    name = getattr(module, "name", None) or _core.snake_case(type(module).__name__)
     weights = layers.collect_weights(module, trainable=None)
     sources = node.symbolic_inputs() if node is not None and branching else []
     return display.SummaryRow(
-        name=str(name),
+        name=name,
         kind=type(module).__name__,
         output_shape=_shape_text(module, node),
         params=sum(weight.numel() for weight in weights)
