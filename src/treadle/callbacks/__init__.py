@@ -10,6 +10,7 @@ from treadle.callbacks._learning_rates import LearningRateScheduler, ReduceLROnP
 from treadle.callbacks._progbar_logger import ProgbarLogger
 from treadle.callbacks._remote_monitor import RemoteMonitor
 from treadle.callbacks._swap_ema_weights import SwapEMAWeights
+from treadle.callbacks._tensorboard import TensorBoard
 from treadle.callbacks._terminate_on_nan import TerminateOnNaN
 from treadle.callbacks._torch_scheduler import TorchScheduler, is_scheduler
 
@@ -25,6 +26,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
     "TorchScheduler",
 ]
