@@ -106,7 +106,7 @@ class Catalogue:
         """Return all names in the namespace at `path`, sorted."""
         path = self.canonical(path)
         namespace = self.namespaces[path]
-        found = set(namespace.names)
+        found = {name for name, item in namespace.names.items() if _is_there(item)}
         source = _ABSENT if namespace.source is None else _treadle_object(namespace.source)
         found |= set(getattr(source, "__all__", ()))
         starts = f"{path}."
@@ -139,7 +139,7 @@ class Catalogue:
         close = _core.nearest(name, self.names(path)) if path in self.namespaces else []
         if close:
             fixes.append("did you mean " + " or ".join(f"{path}.{item}" for item in close) + "?")
-        return fixes or ["tensors are torch tensors: write it with torch"]
+        return fixes or ["write it with torch or treadle; docs/compat.md lists what is covered"]
 
 
 class LookAlike(ModuleType):
@@ -181,6 +181,10 @@ def _treadle_object(path: str) -> Any:
             return _ABSENT
         found = getattr(found, part, _ABSENT)
     return found
+
+
+def _is_there(entry: Any) -> bool:
+    return not isinstance(entry, Forward) or _treadle_object(entry.path) is not _ABSENT
 
 
 @functools.cache
