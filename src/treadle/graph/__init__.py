@@ -2,7 +2,7 @@
 
 from treadle._core import publish
 from treadle.graph._modules import RecordsItself, inference_mode_of, unwatch_modules, watch_modules
-from treadle.graph._probe import real_tensors
+from treadle.graph._probe import probes_without_memory, real_tensors
 from treadle.graph._program import Program, replay_symbolically
 from treadle.graph._symbolic import (
     Node,

@@ -279,6 +279,11 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
             "dtype": self.dtype_policy.name,
         }
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return a new layer from what `get_config` returned."""
+        return _call.from_config(cls, config, super().from_config)
+
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Return the output's shape for an input shape, by running the layer on probes."""
         return _call.output_shape(self, *args, **kwargs)

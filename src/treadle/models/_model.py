@@ -13,6 +13,7 @@ from treadle.models import _functional
 from treadle.models._summary import summarize
 
 
+@layers.FAMILY.member("Functional")
 class Model(training.Trainer):
     """A network with `compile`, `fit`, `evaluate` and `predict`; a torch module.
 
@@ -183,6 +184,7 @@ class Model(training.Trainer):
         """Build a subclassed model for inputs of `input_shape`, by running it on probes."""
         if not self.built and self._program is None and type(self).call is not Model.call:
             self.built = True
+            self._build_shape = input_shape
             layers.build_by_running(self, input_shape)
         self.built = True
 
@@ -208,6 +210,26 @@ class Model(training.Trainer):
         summarize(
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the configuration, from which `from_config` makes the same model, without weights."""
+        return saving.model_config(self) if saving.is_functional(self) else super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Return a new model from what `get_config` returned."""
+        with _core.custom_object_scope(custom_objects or {}):
+            if "input_layers" in config:
+                return saving.model_from_config(cls, config)
+            return super().from_config(config)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the configuration as JSON; see `treadle.models.model_from_json`."""
+        return saving.model_to_json(self, **kwargs)
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the whole model to a file `*.keras` or `*.h5`; see `treadle.saving.save_model`."""
+        saving.save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights to a file `*.weights.h5` or `*.safetensors`; see `treadle.saving.save_weights`."""

@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from treadle import _core, graph, layers
+from treadle import _core, graph, layers, saving
 from treadle.models import _functional
 from treadle.models._model import Model
 
 
+@layers.FAMILY.member()
 class Sequential(Model):
     """A model that calls its layers one after the other.
 
@@ -139,6 +140,7 @@ class Sequential(Model):
     def build(self, input_shape: Any = None) -> None:
         """Connect the layers for inputs of `input_shape` (batch size first)."""
         if self._program is None and input_shape is not None and self._steps:
+            self._build_shape = input_shape
             self._connect(layers.Input(batch_shape=input_shape))
         self.built = self._program is not None
 
@@ -150,20 +152,23 @@ class Sequential(Model):
     def get_config(self) -> dict[str, Any]:
         """Return the layers' configurations."""
         steps = [self._entry, *self._steps] if self._entry is not None else self._steps
-        return {
+        config = {
             "name": self.name,
             "trainable": self.trainable,
-            "layers": [_core.serialize(step) for step in steps],
+            "layers": [saving.describe_layer(step) for step in steps],
         }
+        shape = getattr(self, "_build_shape", None)
+        return config if shape is None else {**config, "build_input_shape": list(shape)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Sequential:
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """Return a new model (without these weights) from a configuration."""
-        return cls(
-            [_core.deserialize(step) for step in config["layers"]],
-            config.get("trainable", True),
-            config.get("name"),
-        )
+        with _core.custom_object_scope(custom_objects or {}):
+            steps = [saving.make_layer(step) for step in config["layers"]]
+        model = cls(steps, config.get("trainable", True), config.get("name"))
+        if not model.built and config.get("build_input_shape"):
+            model.build(tuple(config["build_input_shape"]))
+        return model
 
 
 def _entry_from_argument(steps: list[nn.Module]) -> layers.InputLayer | None:

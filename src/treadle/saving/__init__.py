@@ -8,7 +8,18 @@ from treadle._core import (
     register_keras_serializable,
 )
 from treadle.saving._checkpoint import Checkpoint, CorruptFileError
+from treadle.saving._clone import clone_model
+from treadle.saving._config import (
+    is_functional,
+    make_layer,
+    model_config,
+    model_from_config,
+    model_from_json,
+    model_to_json,
+)
 from treadle.saving._errors import UnsafeFileError
+from treadle.saving._functional_config import describe_layer
+from treadle.saving._model_files import load_model, save_model
 from treadle.saving._weights_files import load_weights, save_weights
 
 __all__ = [
@@ -18,8 +29,11 @@ __all__ = [
     "custom_object_scope",
     "get_registered_name",
     "get_registered_object",
+    "load_model",
     "load_weights",
+    "model_from_json",
     "register_keras_serializable",
+    "save_model",
     "save_weights",
 ]
 

@@ -24,6 +24,8 @@ _FREE = 2**20  # bytes that may be compressed in any ratio
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+_object_info: Any = vars(h5py)["h5o"].get_info  # not in the stubs
+
 # What the library raises on damaged files.
 HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, SystemError)
 
@@ -82,7 +84,7 @@ def datasets_of(file: h5py.File, where: str) -> dict[str, h5py.Dataset]:
 
 def _walk(file: h5py.File, where: str) -> Iterator[tuple[str, Any]]:
     waiting: list[tuple[str, Any, int]] = [("", file, 0)]
-    seen = {h5py.h5o.get_info(file.id).addr}
+    seen = {_object_info(file.id).addr}
     while waiting:
         path, group, depth = waiting.pop()
         if depth > _MOST_DEPTH:
@@ -95,7 +97,7 @@ def _walk(file: h5py.File, where: str) -> Iterator[tuple[str, Any]]:
             if not isinstance(link, h5py.HardLink):
                 raise unsafe(f"{where}, {inner}", type(link).__name__, "no links")
             item = group[name]
-            address = h5py.h5o.get_info(item.id).addr
+            address = _object_info(item.id).addr
             if address in seen:
                 raise unsafe(f"{where}, {inner}", "an object with two names", "one name per object")
             seen.add(address)
@@ -125,11 +127,8 @@ def _check_dataset(data: h5py.Dataset, where: str) -> int:
         raise unsafe(
             where, f"{data.nbytes} bytes declared", f"the size that is stored, {size} bytes"
         )
-    if (
-        filters
-        and data.chunks
-        and np.prod(data.chunks, dtype=float) > max(data.size, 1) * 4 + 2**16
-    ):
+    most = 4 * int(np.prod(data.shape, dtype=np.int64)) + 2**16
+    if filters and data.chunks and np.prod(data.chunks, dtype=float) > most:
         raise unsafe(where, f"chunks {data.chunks}", f"chunks that fit the shape {data.shape}")
     return size
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import h5py
 import torch
 from torch import nn
 
-from treadle import _core
 from treadle.saving._hdf5 import as_stored, datasets_of, open_hdf5, read_text, write_tensor
+from treadle.saving._optimizer_state import is_built, load_state, state_tensors
 from treadle.saving._stored import Stored
 from treadle.saving._walk import Part, parts_of
 from treadle.saving._weights import Slot, match, read_all, report, warn_not_finite, write_all
@@ -34,18 +33,11 @@ def write_keras_weights(target: Path | io.BytesIO, model: nn.Module) -> None:
             for name, value in _own_store(part).items():
                 write_tensor(group, name, torch.as_tensor(value))
         optimizer: Any = getattr(model, "optimizer", None)
-        if getattr(optimizer, "built", False):
+        if is_built(optimizer):
             group = file.require_group(_OPTIMIZER)
             group.attrs["name"] = str(optimizer.name)
-            for position, value in enumerate(optimizer.variables):
-                write_tensor(group, str(position), _as_keras_dtype(torch.as_tensor(value)))
-
-
-def _as_keras_dtype(value: torch.Tensor) -> torch.Tensor:
-    """Return counters as int32 and rates as float32, as Keras has them."""
-    if value.dtype is torch.int64:
-        return value.to(torch.int32)
-    return value.to(torch.float32) if value.dtype is torch.float64 and not value.dim() else value
+            for position, value in enumerate(state_tensors(model)):
+                write_tensor(group, str(position), value)
 
 
 def _own_store(part: Part) -> dict[str, Any]:
@@ -78,12 +70,13 @@ def load_keras_weights(
     *,
     skip_mismatch: bool = False,
     by_name: bool = False,
+    weights: bool = True,
     optimizer: bool = True,
 ) -> None:
     """Read weights into `model`; it is changed only when everything in the file was found to fit."""
     with open_hdf5(source, where) as file:
         datasets = datasets_of(file, where)
-        stored = {path: as_stored(data, f"{where}, {path}") for path, data in datasets.items()}
+        stored = _all_stored(datasets, where)
         state = {key: stored.pop(key) for key in list(stored) if key.startswith(_OPTIMIZER)}
         parts = parts_of(model)
         names = _names_in_file(file, where)
@@ -91,14 +84,27 @@ def load_keras_weights(
         own = _take_custom(parts, stored)
         pairs, differences = match(slots_of(parts), stored, partial=by_name)
         report(where, model, differences, skip=skip_mismatch)
+        pairs, own = (pairs, own) if weights else ([], [])
         values = read_all(pairs, where)
         custom = [(part, {key: item.read() for key, item in store.items()}) for part, store in own]
         read_state = [item.read() for item in _in_order(state)] if optimizer else []
     write_all(pairs, values)
     for part, store in custom:
-        part.module.load_own_variables({key: value.numpy() for key, value in store.items()})
+        load: Any = part.module.load_own_variables
+        load({key: value.numpy() for key, value in store.items()})
     if read_state:
-        _load_optimizer(model, read_state, where)
+        load_state(model, read_state, where)
+
+
+def stored_headers(source: Path, where: str) -> dict[str, Stored]:
+    """Return the names, shapes and dtypes of the tensors of the model in a file, without their values."""
+    with open_hdf5(source, where) as file:
+        stored = _all_stored(datasets_of(file, where), where)
+    return {key: item for key, item in stored.items() if not key.startswith(_OPTIMIZER)}
+
+
+def _all_stored(datasets: dict[str, h5py.Dataset], where: str) -> dict[str, Stored]:
+    return {path: as_stored(data, f"{where}, {path}") for path, data in datasets.items()}
 
 
 def _names_in_file(file: h5py.File, where: str) -> dict[str, str]:
@@ -178,23 +184,3 @@ def _take_custom(
 def _in_order(state: dict[str, Stored]) -> list[Stored]:
     keys = [key for key in state if key.rpartition("/")[2].isdigit()]
     return [state[key] for key in sorted(keys, key=lambda key: int(key.rpartition("/")[2]))]
-
-
-def _load_optimizer(model: nn.Module, state: list[torch.Tensor], where: str) -> None:
-    """Restore a built optimizer; one that is not built has nothing that the state could belong to."""
-    optimizer: Any = getattr(model, "optimizer", None)
-    if not getattr(optimizer, "built", False) or not hasattr(optimizer, "variables"):
-        return
-    try:
-        optimizer.set_weights(state)
-    except (_core.TreadleError, RuntimeError) as error:
-        warnings.warn(
-            _core.explain(
-                f"The state of the optimizer in {where!r} does not fit and was left out.",
-                expected=f"the state of {optimizer.name!r}",
-                got=str(error).splitlines()[0],
-                fix="compile the model with the optimizer that the file was written with",
-            ),
-            _core.TreadleWarning,
-            stacklevel=4,
-        )

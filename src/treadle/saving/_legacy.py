@@ -14,7 +14,7 @@ from treadle.saving._hdf5 import as_stored, datasets_of, open_hdf5, read_texts
 from treadle.saving._stored import Stored
 from treadle.saving._weights import Slot, match, read_all, report, write_all
 
-_TOP = "top_level_model_weights"
+TOP = "top_level_model_weights"
 
 
 def load_legacy_weights(
@@ -35,7 +35,7 @@ def load_legacy_weights(
             raise corrupt(where, "no attribute `layer_names`", "the weights of a Keras model")
         in_file = {
             name: _weights_of(group, name, prefix, datasets, where)
-            for name in [*names, _TOP]
+            for name in [*names, TOP]
             if name in group
         }
         slots, stored = _pair(model, in_file, by_name)
@@ -82,7 +82,7 @@ def _pair(
     """Return variables and stored tensors under common keys: layer by layer in order, or by name."""
     mine = [(name, weights) for name, weights in legacy_layers(model) if weights]
     theirs = {name: found for name, found in in_file.items() if found}
-    same = by_name or {name for name, _ in mine} == set(theirs) - {_TOP}
+    same = by_name or {name for name, _ in mine} == set(theirs) - {TOP}
     # Names that were given automatically differ from run to run; the order of the layers does not.
     pairs = zip([name for name, _ in mine], theirs, strict=False)
     order = {name: name for name, _ in mine} if same else dict(pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -26,7 +27,8 @@ class Stored:
 
 def checksum(tensor: torch.Tensor) -> int:
     """Return the CRC-32 of a tensor's bytes; `tensor` must be contiguous and on the CPU."""
-    return zlib.crc32(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    bytes_view: Any = tensor.reshape(-1).view(torch.uint8).numpy()
+    return zlib.crc32(bytes_view)
 
 
 def fits(stored: torch.dtype, wanted: torch.dtype) -> bool:
