@@ -3,6 +3,7 @@
 from treadle._core import publish
 from treadle.data._dataset import Dataset
 from treadle.data._iterator import DatasetIterator
+from treadle.data._load import ClassLabel, DatasetInfo, SplitInfo, load
 from treadle.data._node import INFINITE as INFINITE_CARDINALITY
 from treadle.data._node import UNKNOWN as UNKNOWN_CARDINALITY
 from treadle.data._py_dataset import PyDataset
@@ -24,9 +25,13 @@ __all__ = [
     "AUTOTUNE",
     "INFINITE_CARDINALITY",
     "UNKNOWN_CARDINALITY",
+    "ClassLabel",
     "Dataset",
+    "DatasetInfo",
     "DatasetIterator",
+    "SplitInfo",
     "TensorSpec",
+    "load",
 ]
 
 publish(globals())

@@ -155,21 +155,27 @@ class _ThreadedMapCursor(_MapCursor):
         self.ahead = 2 * calls
         self.ordered = ordered
         self.running: deque[Future[Any]] = deque()
+        self.watched = False
 
     def _submit(self) -> None:
         for number, element in list(self.pending)[len(self.running) :]:
-            self.running.append(self.pool.submit(self.caller, number, element))
+            self._start(number, element)
         while len(self.running) < self.ahead:
             try:
                 element = next(self.child)
             except StopIteration:
                 return
             self.pending.append((self.number, element))
-            self.running.append(self.pool.submit(self.caller, self.number, element))
             self.number += 1
-            if not self.caller.random.began:
-                # Whether the function draws must be known before others run: wait for the first.
-                wait(self.running)
+            self._start(*self.pending[-1])
+
+    def _start(self, number: int, element: Any) -> None:
+        future = self.pool.submit(self.caller, number, element)
+        self.running.append(future)
+        if not self.watched:
+            # Whether the function draws must be known before others run.
+            wait([future])
+            self.watched = True
 
     def __next__(self) -> Any:
         self._submit()

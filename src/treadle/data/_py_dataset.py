@@ -60,7 +60,8 @@ class PyDataset:
     @property
     def num_batches(self) -> int | None:
         """The number of batches, None for no end."""
-        return len(self) if hasattr(self, "__len__") else None  # type: ignore[arg-type]
+        length = getattr(self, "__len__", None)
+        return None if length is None else length()
 
     def on_epoch_begin(self) -> None:
         """Do what is to be done before each epoch; nothing unless overridden."""
@@ -75,7 +76,7 @@ class PyDataset:
             yield from map(self.__getitem__, order)
         elif self.use_multiprocessing:
             yield from torch.utils.data.DataLoader(
-                _Batches(self),  # type: ignore[arg-type]
+                _Batches(self),
                 batch_size=None,
                 sampler=order,
                 num_workers=workers,

@@ -95,7 +95,7 @@ def _classes_of(y: Any, table: torch.Tensor, what: str) -> torch.Tensor:
         if bool(one_hot):
             return y.argmax(1)
         raise _core.DataError(_not_classes(what, f"shape {tuple(y.shape)}, not one-hot"))
-    if y.dim() > 2 or y.is_floating_point() and bool((y != y.round()).any()):
+    if y.dim() > 2 or (y.is_floating_point() and bool((y != y.round()).any())):
         raise _core.DataError(_not_classes(what, f"shape {tuple(y.shape)}, {y.dtype}"))
     return y.reshape(-1).long()
 
@@ -136,7 +136,8 @@ def weigh_classes(source: Source, class_weight: Mapping[Any, float] | None) -> S
         return ClassWeightedSource(source, class_weight)
     x, y, given = (*source.parts, None, None)[:3]
     weights = apply_class_weight(y, class_weight)
-    check_all_occur(y, class_weight)
+    if y is not None:
+        check_all_occur(y, class_weight)
     parts = (x, y, weights if given is None else _times(given, weights))
     return ArraySource(parts, source.batch_size, source.shuffle, source.seed)
 

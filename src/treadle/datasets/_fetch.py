@@ -20,6 +20,7 @@ import pooch
 
 from treadle._core import DataError, explain
 
+KERAS_FILES = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _LARGEST_ARRAY = 2**30  # bytes: several times the largest data set here, and still harmless
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -35,11 +36,18 @@ class Source:
         name: The name of the data set in messages.
         url: Where the file is.
         sha256: Its hash.
+        md5: Its hash, where its publisher gives only this one.
     """
 
     name: str
     url: str
-    sha256: str
+    sha256: str = ""
+    md5: str = ""
+
+    @property
+    def known_hash(self) -> str:
+        """The hash after the name of its kind."""
+        return f"sha256:{self.sha256}" if self.sha256 else f"md5:{self.md5}"
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def _download(source: Source, target: Path) -> Path:
     try:
         pooch.retrieve(
             source.url,
-            known_hash=f"sha256:{source.sha256}",
+            known_hash=source.known_hash,
             fname=target.name,
             path=target.parent,
         )
@@ -119,7 +127,7 @@ def _download(source: Source, target: Path) -> Path:
                 f"The download of {source.name} was damaged."
                 if damaged
                 else f"{source.name} is not on this machine and could not be downloaded.",
-                expected=f"{source.url} with sha256 {source.sha256}",
+                expected=f"{source.url} with {source.known_hash.replace(':', ' ')}",
                 got=f"{type(error).__name__}: {error!s:.200}",
                 fix=f"put the file at {target}, or set TREADLE_DATA to the folder that has {target.name}",
             )
@@ -213,3 +221,24 @@ def _check_form(
     rows.update(
         (size, got) for size, got in zip(wanted, shape, strict=True) if isinstance(size, str)
     )
+
+
+def check_test_split(test_split: float) -> None:
+    """Raise unless the share of samples for testing is in [0, 1)."""
+    if not 0 <= test_split < 1:
+        raise ValueError(
+            explain("`test_split` cannot be used.", expected="in [0, 1)", got=repr(test_split))
+        )
+
+
+def shuffled_split(
+    x: np.ndarray, y: np.ndarray, test_split: float, seed: int
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return `(x_train, y_train), (x_test, y_test)` in an order derived from `seed`."""
+    check_test_split(test_split)
+    order = np.arange(len(x))
+    # RandomState's stream is fixed for ever; newer generators may change between versions of NumPy.
+    np.random.RandomState(seed).shuffle(order)
+    x, y = x[order], y[order]
+    cut = int(len(x) * (1 - test_split))
+    return (x[:cut], y[:cut]), (x[cut:], y[cut:])
