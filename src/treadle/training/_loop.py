@@ -125,6 +125,7 @@ class Loop:
         self.tracked: list[Any] = [] if optimizer is None else [optimizer]
         self.keeper = None if resume is None else Keeper(self, resume, save_every)
         self.precision = Precision(model, accumulation, precision)
+        self._batch_size = batch_size
         self._epoch: Epoch | None = None
         self._validated = False
 
@@ -211,7 +212,8 @@ class Loop:
         given = self.validation_data if validation_data is None else validation_data
         if given is None or getattr(self.model, "_compiled", None) is None:
             return {}
-        source = as_source(given, None, False, 0)
+        batch_size = self._batch_size if isinstance(given, tuple) else None
+        source = as_source(given, batch_size, False, 0)
         if self._validated and used_up(source, 1, "The validation data"):
             self.stop_training = True
             return {}
