@@ -19,6 +19,7 @@ from treadle.saving._config import (
 )
 from treadle.saving._errors import UnsafeFileError
 from treadle.saving._functional_config import describe_layer
+from treadle.saving._inspect import inspect_file
 from treadle.saving._model_files import load_model, save_model
 from treadle.saving._weights_files import load_weights, save_weights
 
@@ -26,9 +27,11 @@ __all__ = [
     "Checkpoint",
     "CorruptFileError",
     "UnsafeFileError",
+    "clone_model",
     "custom_object_scope",
     "get_registered_name",
     "get_registered_object",
+    "inspect_file",
     "load_model",
     "load_weights",
     "model_from_json",

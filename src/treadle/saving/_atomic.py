@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
+import secrets
 import shutil
-import tempfile
+import socket
 from collections.abc import Generator
 from pathlib import Path
 
@@ -20,16 +22,53 @@ def fsync_path(path: Path) -> None:
         os.close(descriptor)
 
 
+def _temporary_path(path: Path) -> Path:
+    """Return a new name beside `path` that tells the process; what killed processes left there is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for old in path.parent.glob(".*.tmp*"):
+        if _is_abandoned(old.name):
+            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return path.with_name(f".{path.name}.{owner}.tmp{path.suffix}")
+
+
+def _host() -> str:
+    return re.sub(r"\W", "_", socket.gethostname())
+
+
+def _is_abandoned(name: str) -> bool:
+    """Return whether a temporary file belongs to a process of this machine that is no more."""
+    found = re.search(r"\.(\w+)-(\d+)-[0-9a-f]{8}\.tmp(\.\w+)?$", name)
+    if found is None or found[1] != _host() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(found[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Generator[Path]:
+    """Give an empty folder beside `path`, removed afterwards."""
+    temporary = _temporary_path(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def replacing_file(path: Path) -> Generator[Path]:
     """Give a temporary path to write to; afterwards it takes the place of `path` in one step.
 
     When the body raises, `path` is as it was and the temporary file is gone.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary_path(path)
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
         fsync_path(temporary)
@@ -45,8 +84,8 @@ def new_folder(path: Path) -> Generator[Path]:
 
     When the body raises, the temporary folder is removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = _temporary_path(path)
+    temporary.mkdir()
     try:
         yield temporary
         for file in sorted(temporary.iterdir()):

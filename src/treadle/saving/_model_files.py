@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import tempfile
 import warnings
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 
 from treadle import _core
 from treadle.saving import _archive
-from treadle.saving._atomic import replacing_file
+from treadle.saving._atomic import replacing_file, scratch_folder
 from treadle.saving._config import build_model, compile_from_config, serialize_model
 from treadle.saving._config_check import checked
 from treadle.saving._errors import corrupt
@@ -77,8 +76,8 @@ def _write_archive(path: Path, model: Any, config: dict[str, Any]) -> None:
         _archive.METADATA: json.dumps(metadata),
         _archive.CONFIG: json.dumps(config, allow_nan=False),
     }
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        weights = Path(folder) / _archive.WEIGHTS
+    with scratch_folder(path) as folder:
+        weights = folder / _archive.WEIGHTS
         write_keras_weights(weights, model)
         _archive.write_archive(path, texts, weights)
 
