@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from treadle import _core
+from treadle import _core, data
 from treadle.training._batches import batches_of_epoch, placement
 from treadle.training._logs import FloatLogs, LazyLogs, as_floats
+from treadle.training._means import RunningMeans
 
 if TYPE_CHECKING:
     from treadle.training._loop import Loop
@@ -38,21 +40,29 @@ class Epoch:
         self.loop = loop
         self.index = index
         self.step = start
-        self._logs: Mapping[str, Any] = {}
-        self._means: dict[str, tuple[torch.Tensor, int]] = {}
+        self._given: Mapping[str, Any] = {}  # what a train_step returned last
+        self._means = RunningMeans(None if loop.keeper is None else loop.keeper.check_tracked)
+        self._own = LazyLogs(self._means.readers)
+        self._later: dict[str, Callable[[], Any]] = {}  # validation, and what a checkpoint held
         self._running = False
         self._logged = start
         self._ended = False
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches, on the model's device; between them, callbacks, progress and checkpoints."""
-        loop, callbacks, progress = self.loop, self.loop.callbacks, self.loop.progress
+        loop, callbacks, progress, keeper = (
+            self.loop,
+            self.loop.callbacks,
+            self.loop.progress,
+            self.loop.keeper,
+        )
         hears_begin = callbacks.hears("on_train_batch_begin")
         hears_end = callbacks.hears("on_train_batch_end")
         place = placement(loop.model)
         seed = _core.derive_seed(loop.seed, self.index) >> 1  # room to add the step
         reseed = torch.default_generator.manual_seed
-        # A DataLoader draws its order from here, whatever callbacks have drawn.
+        # A DataLoader draws its order from here, whatever callbacks have drawn; arrays draw from their own seed.
+        draws = not isinstance(loop.source, data.ArraySource)
         reseed(seed + _DATA)
         progress.begin(f"Epoch {self.index + 1}/{loop.epochs}", loop.steps)
         loop.before_batches(self)
@@ -65,20 +75,21 @@ class Epoch:
             self._running = False
             self.step += 1
             if hears_end:
-                callbacks.call("on_train_batch_end", self.step - 1, FloatLogs(self._logs))
+                callbacks.call("on_train_batch_end", self.step - 1, FloatLogs(self._values()))
             if progress.due():
-                progress.update(self.step, as_floats(self._logs))
-            if loop.keeper is not None:
-                loop.keeper.after_step(self)
+                progress.update(self.step, self.logs)
+            if keeper is not None:
+                keeper.after_step(self)
             if loop.stopped():
                 break
-            reseed(seed + _DATA + self.step)
+            if draws:
+                reseed(seed + _DATA + self.step)
         if loop.steps_per_epoch is not None and self.step < loop.steps_per_epoch:
             # The data ran dry; what follows would be trained on left-overs.
             loop.stop_training = True
 
     def log(self, logs: Mapping[str, Any] | None = None, /, **values: Any) -> None:
-        """Show and keep values: scalars as running means over the epoch's steps, metrics by their result.
+        """Show and keep values: scalars as running means over the steps that log them, metrics by their result.
 
         Args:
             logs: What a `train_step` returned: values that are means already.
@@ -86,32 +97,15 @@ class Epoch:
 
         Raises:
             ValueError: for a value that is no scalar, or a name that was a scalar and is a metric now.
-            StateError: after the epoch has ended.
+            StateError: after the epoch has ended, and for a metric that is not tracked in a run that resumes.
         """
         if self._ended:
             raise _core.StateError(_ended_message(self.index))
-        self._logged = self.step + 1
         if logs is not None:
-            self._logs = logs
+            self._given = logs
         if values:
-            self._log_values(values)
-
-    def _log_values(self, values: Mapping[str, Any]) -> None:
-        known = self._logs.readers if isinstance(self._logs, LazyLogs) else {}
-        added: dict[str, Any] = {}
-        for name, value in values.items():
-            is_metric = hasattr(value, "result")
-            if name in known and is_metric == (name in self._means):
-                raise ValueError(_changed_kind(name, is_metric))
-            if is_metric:
-                added[name] = value.result
-                continue
-            total, count = self._means.get(name, (0.0, 0))
-            self._means[name] = (total + scalar(name, value), count + 1)
-            if name not in known:
-                added[name] = lambda name=name: self._means[name][0] / self._means[name][1]
-        if added or not isinstance(self._logs, LazyLogs):
-            self._logs = LazyLogs({**known, **added})
+            self._means.add(values)
+        self._logged = self.step + 1
 
     def validate(self, data: Any = None) -> dict[str, Any]:
         """Return the model's loss and metrics on `data` (the loop's validation data by default) under `val_` names.
@@ -119,23 +113,30 @@ class Epoch:
         They join what is logged; the running values of training are not disturbed.
         """
         found = self.loop.validate(data)
-        if found:
-            known = self._logs.readers if isinstance(self._logs, LazyLogs) else {}
-            now = {name: (lambda value=value: value) for name, value in found.items()}
-            if not known:
-                known = {name: (lambda value=value: value) for name, value in self._logs.items()}
-            self._logs = LazyLogs({**known, **now})
+        self._later |= _readers(found)
         return found
+
+    def _values(self) -> Mapping[str, Any]:
+        """Return everything that is logged, read when looked at."""
+        if not self._later:
+            if not self._means.readers:
+                return self._given
+            if not self._given:
+                return self._own
+        given = self._given
+        readers = given.readers if isinstance(given, LazyLogs) else _readers(given)
+        readers = {**readers, **self._means.readers}
+        return LazyLogs({**readers, **{n: r for n, r in self._later.items() if n not in readers}})
 
     @property
     def logs(self) -> dict[str, Any]:
         """The values of now, as floats."""
-        return as_floats(self._logs)
+        return as_floats(self._values())
 
     def finish(self) -> dict[str, Any]:
         """End the epoch: validate, tell the callbacks, draw the last line; returns the epoch's values."""
-        loop = self.loop
-        values = as_floats(self._logs)
+        loop = self.settled().loop
+        values = self.logs
         validated = any(name.startswith("val_") for name in values)
         if (self.index + 1) % loop.validation_freq == 0 and not validated:
             values |= loop.validate()
@@ -145,22 +146,20 @@ class Epoch:
         return values
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the running means and the step, for a checkpoint."""
+        """Return the running means, the other values and the step, for a checkpoint."""
         return {
             "index": self.index,
             "step": self.step,
-            "means": {name: [total, count] for name, (total, count) in self._means.items()},
+            "means": self._means.state_dict(),
+            "values": self.logs,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was taken."""
         self.step = self._logged = state["step"]
-        self._means = {name: (total, count) for name, (total, count) in state["means"].items()}
-        readers = {
-            name: (lambda name=name: self._means[name][0] / self._means[name][1])
-            for name in self._means
-        }
-        self._logs = LazyLogs(readers)
+        self._means.load_state_dict(state["means"])
+        # Until the next step logs, and for good where none is left.
+        self._later = _readers(state["values"])
 
     @property
     def ended(self) -> bool:
@@ -179,30 +178,8 @@ class Epoch:
         return not self._running or self._logged > self.step
 
 
-def scalar(name: str, value: Any) -> torch.Tensor:
-    """Return a logged value as a tensor without gradient; raise unless it is a scalar."""
-    if not isinstance(value, torch.Tensor):
-        return torch.tensor(float(value))
-    if value.numel() != 1:
-        raise ValueError(
-            _core.explain(
-                f"`{name}` cannot be logged.",
-                expected="a scalar",
-                got=f"a tensor of shape {tuple(value.shape)}",
-                fix=f"epoch.log({name}={name}.mean())",
-            )
-        )
-    return value.detach()
-
-
-def _changed_kind(name: str, is_metric: bool) -> str:
-    kinds = ("a metric", "a scalar") if is_metric else ("a scalar", "a metric")
-    return _core.explain(
-        f"`{name}` changed its kind within an epoch.",
-        expected=f"{kinds[1]}, as before",
-        got=kinds[0],
-        fix="log it under another name",
-    )
+def _readers(values: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    return {name: functools.partial(values.__getitem__, name) for name in values}
 
 
 def _ended_message(index: int) -> str:

@@ -59,6 +59,20 @@ class Keeper:
         if self.every is not None and self._total % self.every == 0:
             self.save(epoch, epoch.index)
 
+    def check_tracked(self, name: str, metric: Any) -> None:
+        """Raise for a metric whose running value checkpoints would not hold."""
+        if isinstance(metric, metrics.Metric) and not any(
+            m is metric for m in _metrics_of(self.loop)
+        ):
+            raise _core.StateError(
+                _core.explain(
+                    f"The metric logged as `{name}` is not tracked.",
+                    expected="metrics that checkpoints hold, as the loop was given `resume=`",
+                    got=f"{metric.name}, which would start anew in the middle of an epoch",
+                    fix=f"loop.track({name}) before the loop",
+                )
+            )
+
     # ---- restoring
 
     def restore(self) -> tuple[int, dict[str, Any] | None]:
