@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from treadle import _core
 from treadle.data._node import IndexStream, Key
 
 _CHUNK = 65536
+_DRAWS = 16384  # draws that are computed at once
 _EMPTY = torch.empty(0, dtype=torch.int64)
 
 
@@ -216,14 +218,15 @@ class BufferShuffled:
         buffer = self.child.read(self.size).long() if self._buffer is None else self._buffer
         generator = _core.make_generator(_core.derive_seed(self.seed, self.number))
         self.number += 1
-        incoming = self.child.read(max(self.size, 4096)) if len(buffer) == self.size else _EMPTY
+        incoming = self.child.read(max(self.size, _DRAWS)) if len(buffer) == self.size else _EMPTY
         if len(incoming) == 0:
             self._block = buffer[torch.randperm(len(buffer), generator=generator)]
             self._buffer = _EMPTY
             return
         places = torch.randint(self.size, (len(incoming),), generator=generator)
         # Draws of one place, in order: each emits what the draw before it put there.
-        sorted_places, order = torch.sort(places, stable=True)
+        order = _stable_order(places, self.size)
+        sorted_places = places[order]
         follows = torch.zeros(len(order), dtype=torch.bool)
         follows[1:] = sorted_places[1:] == sorted_places[:-1]
         emitted = torch.empty(len(order), dtype=torch.int64)
@@ -237,6 +240,10 @@ class BufferShuffled:
 
     def read(self, count: int) -> torch.Tensor:
         """Return the next `count` numbers."""
+        end = self._offset + count
+        if end <= len(self._block):
+            begin, self._offset = self._offset, end
+            return self._block[begin:end]
         pieces: list[torch.Tensor] = []
         while count:
             if self._offset == len(self._block):
@@ -266,6 +273,14 @@ class BufferShuffled:
         if state["offset"]:
             self._next_block()
             self._offset = state["offset"]
+
+
+def _stable_order(places: torch.Tensor, size: int) -> torch.Tensor:
+    """Return what sorts `places` in [0, size), equal ones in their order."""
+    if size > 2**16:
+        return torch.sort(places, stable=True).indices
+    # NumPy sorts 16 bits by radix, several times as fast.
+    return torch.from_numpy(np.argsort(places.numpy().astype(np.uint16), kind="stable"))
 
 
 def shuffled(child: IndexStream, size: int, seed: int) -> IndexStream:

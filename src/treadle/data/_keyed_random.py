@@ -94,12 +94,16 @@ class KeyedRandom:
         seed: The map's seed.
         key: The pass.
         always: Whether the function is known to draw.
+
+    Attributes:
+        draws: Whether every element is to be seeded: the function draws, or takes a generator.
+        began: Whether an element was watched.
     """
 
     def __init__(self, seed: int, key: Key, always: bool) -> None:
         self.seed = seed
         self.key = key
-        self.torch = self.others = always
+        self.torch = self.others = self.draws = always
         self.takes_generator = False
         self.began = False
 
@@ -112,7 +116,7 @@ class KeyedRandom:
         found = parameters.get("generator")
         if found is None or found.kind is not found.KEYWORD_ONLY:
             return function
-        self.takes_generator = True
+        self.takes_generator = self.draws = True
         self._current = threading.local()
 
         @functools.wraps(function)
@@ -120,13 +124,6 @@ class KeyedRandom:
             return function(*element, generator=self._current.generator)
 
         return with_generator
-
-    def looks(self, number: int) -> bool:
-        """Return whether element `number` is to be seeded."""
-        if self.torch or self.others or self.takes_generator:
-            return True
-        first, self.began = not self.began, True
-        return first or number & (number - 1) == 0
 
     @contextlib.contextmanager
     def seeded(self, number: int) -> Generator[None]:
@@ -144,6 +141,7 @@ class KeyedRandom:
             redirected = stack.enter_context(_Redirected(generator))
             yield
         self.torch |= redirected.used
+        self.draws |= self.torch | self.others
 
     @contextlib.contextmanager
     def _others_seeded(self, seed: int) -> Generator[None]:
@@ -167,6 +165,7 @@ class KeyedRandom:
     def restore(self, state: list[bool]) -> None:
         """Know again what was found out."""
         self.torch, self.others = state
+        self.draws |= self.torch | self.others
 
 
 def _position() -> tuple[Any, ...]:

@@ -94,10 +94,14 @@ class _Caller:
 
     def __call__(self, number: int, element: Any) -> Any:
         try:
-            if self.random.looks(number):
-                with self.random.seeded(number):
+            random = self.random
+            if random.draws or not random.began or number & (number - 1) == 0:
+                random.began = True
+                with random.seeded(number):
                     return as_element(apply(self.function, element))
-            return as_element(apply(self.function, element))
+            return as_element(
+                self.function(*element) if type(element) is tuple else self.function(element)
+            )
         except StopIteration as error:
             # It would end the data in silence.
             raise RuntimeError(f"StopIteration in map, at element {number}") from error

@@ -63,6 +63,8 @@ def rebuild(like: tuple[Any, ...], parts: Sequence[Any]) -> tuple[Any, ...]:
 def map_columns(function: Callable[[list[Any]], Any], elements: list[Any]) -> Any:
     """Return one structure: `function` applied to the list of what all `elements` have at each leaf."""
     first = elements[0]
+    if type(first) is torch.Tensor:
+        return function(elements)
     if isinstance(first, tuple):
         return rebuild(
             first, [map_columns(function, list(part)) for part in zip(*elements, strict=True)]
@@ -74,8 +76,15 @@ def map_columns(function: Callable[[list[Any]], Any], elements: list[Any]) -> An
 
 def as_element(value: Any) -> Any:
     """Return `value` with a tensor for each number, list and array in it."""
-    if type(value) is torch.Tensor:
+    kind = type(value)
+    if kind is torch.Tensor:
         return value
+    if kind is tuple:
+        for part in value:
+            if type(part) is not torch.Tensor:
+                break
+        else:
+            return value
     return map_leaves(as_leaf, value)
 
 
