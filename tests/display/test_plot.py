@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from treadle._core import DataError
-from treadle.display import plot_history
+from treadle.display import plot_history, plot_learning_rates
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -93,3 +93,19 @@ def test_messages(history: Any, words: list[str]) -> None:
         plot_history(history)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_learning_rates_are_drawn_on_a_logarithmic_axis(tmp_path: Path) -> None:
+    figure = plot_learning_rates(
+        [0.001, 0.01, 0.1, 1.0], [2.0, 1.5, 1.0, 90.0], 0.02, tmp_path / "a.png"
+    )
+    axis = figure.axes[0]
+    assert axis.get_xscale() == "log"
+    assert axis.get_ylim()[1] < 10  # what diverged is cut
+    assert axis.get_legend_handles_labels()[1] == ["suggestion: 0.02"]
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_no_learning_rates_are_told() -> None:
+    with pytest.raises(DataError, match=r"(?s)nothing to draw.*callbacks=\[finder\]"):
+        plot_learning_rates([], [])

@@ -4,8 +4,10 @@ from treadle._core import publish
 from treadle.callbacks._callback import EVENTS, Callback, CallbackList
 from treadle.callbacks._csv_logger import CSVLogger
 from treadle.callbacks._early_stopping import EarlyStopping
+from treadle.callbacks._gradient_monitor import GradientMonitor
 from treadle.callbacks._history import History
 from treadle.callbacks._lambda_callback import LambdaCallback
+from treadle.callbacks._learning_rate_finder import LearningRateFinder
 from treadle.callbacks._learning_rates import LearningRateScheduler, ReduceLROnPlateau
 from treadle.callbacks._progbar_logger import ProgbarLogger
 from treadle.callbacks._remote_monitor import RemoteMonitor
@@ -19,8 +21,10 @@ __all__ = [
     "Callback",
     "CallbackList",
     "EarlyStopping",
+    "GradientMonitor",
     "History",
     "LambdaCallback",
+    "LearningRateFinder",
     "LearningRateScheduler",
     "ProgbarLogger",
     "ReduceLROnPlateau",

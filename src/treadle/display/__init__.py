@@ -2,7 +2,7 @@
 
 from treadle._core import publish
 from treadle.display._format import format_bytes, format_seconds, format_value
-from treadle.display._plot import plot_history
+from treadle.display._plot import plot_history, plot_learning_rates
 from treadle.display._progress import Progress
 from treadle.display._summary import SummaryRow, summary_table
 
@@ -13,6 +13,7 @@ __all__ = [
     "format_seconds",
     "format_value",
     "plot_history",
+    "plot_learning_rates",
     "summary_table",
 ]
 publish(globals())

@@ -40,6 +40,82 @@ def plot_history(
         >>> [axes.get_title() for axes in figure.axes]
         ['loss']
     """
+    panels = _panels(history)
+    columns = math.ceil(math.sqrt(len(panels))) if len(panels) > 3 else len(panels)
+    rows = math.ceil(len(panels) / columns)
+    figure = _new_figure(max(5.4, 4.6 * columns), 3.6 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axis, (name, series) in zip(axes, panels.items(), strict=False):
+        _draw(axis, name, series)
+    for axis in axes[len(panels) :]:
+        axis.remove()
+    if path is not None:
+        figure.savefig(path)
+    return figure
+
+
+def plot_learning_rates(
+    rates: Sequence[float],
+    losses: Sequence[float],
+    suggestion: float | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Any:
+    """Draw the loss over the learning rates that were tried.
+
+    Args:
+        rates: The learning rates, > 0.
+        losses: The loss at each.
+        suggestion: A rate to mark.
+        path: Where to save the picture, its format told by the ending; None to save nothing.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ModuleNotFoundError: without matplotlib.
+        DataError: for no rates.
+
+    Example:
+        >>> import treadle
+        >>> figure = treadle.display.plot_learning_rates([0.01, 0.1, 1.0], [2.0, 1.0, 3.0], 0.03)
+        >>> figure.axes[0].get_xscale()
+        'log'
+    """
+    if not rates:
+        raise DataError(
+            explain(
+                "There is nothing to draw.",
+                expected="at least one learning rate and its loss",
+                got="none",
+                fix="draw after fit(..., callbacks=[finder])",
+            )
+        )
+    figure = _new_figure(5.4, 3.6)
+    axis = figure.subplots()
+    axis.plot(rates, losses, color=_TRAINING, linewidth=1.8)
+    if suggestion is not None:
+        label = f"suggestion: {suggestion:.2g}"
+        axis.axvline(suggestion, color=_VALIDATION, linestyle="--", linewidth=1.4, label=label)
+        axis.legend(frameon=False, fontsize=9)
+    axis.set_xscale("log")
+    # A loss that diverges would press the rest flat.
+    least, fall = min(losses), losses[0] - min(losses)
+    if fall > 0:
+        axis.set_ylim(least - 0.1 * fall, losses[0] + fall)
+    axis.set_xlabel("learning rate", color=_GREY)
+    axis.set_title("loss", fontsize=11, fontweight="bold")
+    _style(axis)
+    if path is not None:
+        figure.savefig(path)
+    return figure
+
+
+def _new_figure(width: float, height: float) -> Any:
+    """Return an empty figure of a size in inches.
+
+    Raises:
+        ModuleNotFoundError: without matplotlib.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -52,19 +128,9 @@ def plot_history(
                 fix="pip install treadle[plot]",
             )
         ) from error
-    panels = _panels(history)
-    columns = math.ceil(math.sqrt(len(panels))) if len(panels) > 3 else len(panels)
-    rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(max(5.4, 4.6 * columns), 3.6 * rows), dpi=150, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # pyright: ignore
-    axes = figure.subplots(rows, columns, squeeze=False).flatten()
-    for axis, (name, series) in zip(axes, panels.items(), strict=False):
-        _draw(axis, name, series)
-    for axis in axes[len(panels) :]:
-        axis.remove()
-    if path is not None:
-        figure.savefig(path)
     return figure
 
 
@@ -125,11 +191,16 @@ def _draw(axis: Any, name: str, series: Mapping[str, list[float]]) -> None:
     else:
         axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_xlim(0.7, longest + 0.3 if longest > 1 else 1.3)
+    _style(axis)
+    if len(series) > 1:
+        axis.legend(frameon=False, fontsize=9)
+
+
+def _style(axis: Any) -> None:
+    """Give a panel its quiet grid and frame."""
     axis.grid(True, color="#DDDDDD", linewidth=0.7)
     axis.set_axisbelow(True)
     axis.tick_params(colors=_GREY, labelsize=9)
     for side, spine in axis.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color("#999999")
-    if len(series) > 1:
-        axis.legend(frameon=False, fontsize=9)
