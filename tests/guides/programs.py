@@ -1,4 +1,4 @@
-"""The guides' programs, taken from their code blocks when a test runs: what is mended in them, and how they are cut short.
+"""The guides' programs, taken from their code blocks when a test runs: their mends, and how they are cut short.
 
 The guides lie beside the repository, in ../shared/guides; nothing of them is kept here.
 """
@@ -78,6 +78,11 @@ FIT = Guide(
             "dataset = tf.data.Dataset.from_tensor_slices((x_train, y_train)).batch(64)\n"
             "model.fit(dataset, epochs=10, callbacks=[tensorboard_cbk])",
             "`dataset` is never made",
+        ),
+        Mend(
+            "class_targets = np.random.random_sample(size=(100, 5))",
+            "class_targets = np.eye(5)[np.random.randint(5, size=100)]",
+            "rows of targets of a categorical cross entropy are probabilities, and must sum to 1",
         ),
         Mend("/full_path_to_your_logs", "logs", "a placeholder for the reader's own path", times=2),
     ),

@@ -12,7 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.guides.programs import ALL, FIT, GUIDES, HELD_BACK, TAPE, TEST, TORCH, TRAIN, Guide, cut_short
+from tests.guides.programs import (
+    ALL,
+    FIT,
+    GUIDES,
+    HELD_BACK,
+    TAPE,
+    TEST,
+    TORCH,
+    TRAIN,
+    Guide,
+    cut_short,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not GUIDES.is_dir(), reason=f"needs the guides in {GUIDES}")
@@ -30,11 +41,20 @@ SIGNS = {
         "Validation acc:",
         r"\[tensor\(",
     ],
-    "tape": ["Start of epoch 0", "Validation acc:", "Validation acc:", "Start epoch 0", "adversarial loss"],
+    "tape": [
+        "Start of epoch 0",
+        "Validation acc:",
+        "Validation acc:",
+        "Start epoch 0",
+        "adversarial loss",
+    ],
     "torch": ["Seen so far: 32 samples", "Start of epoch 0", "Validation acc:", "Validation acc:"],
     "notes": ["Training loss \\(for one batch\\) at batch 0", "Seen so far: 64 samples"],
 }
-FILES = {"fit": ["multi_input_and_output_model.png", "mymodel_1.h5", "logs"], "tape": ["generated_img0.png"]}
+FILES = {
+    "fit": ["multi_input_and_output_model.png", "mymodel_1.h5", "logs"],
+    "tape": ["generated_img0.png"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +96,9 @@ def run(source: str, folder: Path, data: Path, seconds: float) -> subprocess.Com
 @pytest.mark.parametrize("name", ALL)
 def test_a_guide_runs(name: str, small_mnist: Path, tmp_path: Path) -> None:
     done = run(cut_short(ALL[name].program()), tmp_path, small_mnist, 240)
-    signs = re.compile(".*".join(re.escape(s) if "\\" not in s else s for s in SIGNS[name]), re.DOTALL)
+    signs = re.compile(
+        ".*".join(re.escape(s) if "\\" not in s else s for s in SIGNS[name]), re.DOTALL
+    )
     assert signs.search(done.stdout), done.stdout[-3000:]
     for file in FILES.get(name, []):
         assert (tmp_path / file).exists(), file
@@ -118,7 +140,9 @@ def full(guide: Guide, folder: Path, mnist_path: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("TREADLE_FULL_GUIDES"), reason="minutes: set TREADLE_FULL_GUIDES=1")
+@pytest.mark.skipif(
+    not os.environ.get("TREADLE_FULL_GUIDES"), reason="minutes: set TREADLE_FULL_GUIDES=1"
+)
 class TestNumbers:
     """The whole programs on the full MNIST."""
 
@@ -131,7 +155,9 @@ class TestNumbers:
         # The second loop of Part II, at a learning rate of 0.001: 0.7734 in the guide.
         assert accuracies(output)[2] >= 0.75
 
-    def test_the_torch_loops_reach_the_validation_accuracy(self, mnist_path: Path, tmp_path: Path) -> None:
+    def test_the_torch_loops_reach_the_validation_accuracy(
+        self, mnist_path: Path, tmp_path: Path
+    ) -> None:
         found = accuracies(full(TORCH, tmp_path, mnist_path))
         assert len(found) == 6
         assert found[2] >= 0.91

@@ -11,7 +11,7 @@ from treadle._core import __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command `treadle` and return its exit status.
+    r"""Run the command `treadle` and return its exit status.
 
     Args:
         argv: The arguments; those of the process by default.
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Example:
         >>> from pathlib import Path
         >>> from treadle.cli import main
-        >>> _ = Path("script.py").write_text("import keras\\nprint(keras.layers.Dense(3).units)\\n")
+        >>> _ = Path("script.py").write_text("import keras\nprint(keras.layers.Dense(3).units)\n")
         >>> main(["run", "script.py"])
         3
         0

@@ -64,7 +64,9 @@ def range_(
 ) -> Any:
     """Return numbers from `start` (or 0) up to, without, `limit`."""
     start, limit = (0, start) if limit is None else (start, limit)
-    bounds = [item.item() if isinstance(item, torch.Tensor) else item for item in (start, limit, delta)]
+    bounds = [
+        item.item() if isinstance(item, torch.Tensor) else item for item in (start, limit, delta)
+    ]
     whole = all(isinstance(item, int) for item in bounds)
     return torch.arange(*bounds, dtype=as_dtype(dtype) or (torch.int32 if whole else torch.float32))
 
@@ -102,7 +104,9 @@ def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
     return torch.stack([as_tensor(item) for item in values], dim=axis)
 
 
-def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None = None) -> list[Any]:
+def unstack(
+    value: Any, num: int | None = None, axis: int = 0, name: str | None = None
+) -> list[Any]:
     """Return the slices along an axis."""
     return list(torch.unbind(as_tensor(value), dim=axis))
 
@@ -189,7 +193,9 @@ def pad(
         length = tensor.shape[axis]
         index = torch.arange(-before, length + after)
         period = 2 * (length - skip)
-        index = torch.remainder(index if skip else torch.where(index < 0, -index - 1, index), period)
+        index = torch.remainder(
+            index if skip else torch.where(index < 0, -index - 1, index), period
+        )
         mirrored = torch.where(index < length, index, period - index - (1 - skip))
         tensor = torch.index_select(tensor, axis, mirrored)
     return tensor
@@ -215,8 +221,8 @@ def gather(
     """Return the slices of `params` at `indices` along an axis."""
     tensor, index = as_tensor(params), as_tensor(indices).long()
     if batch_dims == 0:
-        axis = (axis or 0) % tensor.dim()
-        return tensor[(slice(None),) * axis + (index,)]
+        before = int(axis or 0) % tensor.dim()
+        return tensor[(*[slice(None)] * before, index)]
     pairs = zip(tensor, index, strict=True)
     below = None if axis is None else axis - 1
     return torch.stack([gather(x, i, axis=below, batch_dims=batch_dims - 1) for x, i in pairs])

@@ -51,7 +51,7 @@ def batch_flatten(x: Any) -> Any:
 def dot(x: Any, y: Any) -> Any:
     """Return the product over the last axis of `x` and the last but one of `y`."""
     x, y = as_pair(x, y)
-    return torch.tensordot(x, y, dims=([x.dim() - 1], [max(y.dim() - 2, 0)]))
+    return _linear.tensordot(x, y, ([x.dim() - 1], [max(y.dim() - 2, 0)]))
 
 
 def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
@@ -141,9 +141,7 @@ def random_uniform(
     return _random.uniform(shape, minval, maxval, dtype or _core.floatx(), seed)
 
 
-def random_bernoulli(
-    shape: Any, p: float = 0.0, dtype: Any = None, seed: int | None = None
-) -> Any:
+def random_bernoulli(shape: Any, p: float = 0.0, dtype: Any = None, seed: int | None = None) -> Any:
     """Return ones with probability `p`, zeros elsewhere."""
     drawn = _random.uniform(shape, seed=seed)
     return (drawn < p).to(as_dtype(dtype or _core.floatx()))
@@ -198,11 +196,14 @@ def cast_to_floatx(x: Any) -> Any:
 
 def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
     """Return one of two values, or of what two functions return, element by element."""
-    chosen = [
-        item() if callable(item) and not isinstance(item, (torch.Tensor, Symbolic)) else item
-        for item in (then_expression, else_expression)
-    ]
-    return _elementwise.where(condition, *chosen)
+
+    def value(item: Any) -> Any:
+        made: Any = item
+        if callable(item) and not isinstance(item, (torch.Tensor, Symbolic)):
+            made = item()
+        return made
+
+    return _elementwise.where(condition, value(then_expression), value(else_expression))
 
 
 def manual_variable_initialization(value: bool) -> None:
@@ -210,14 +211,52 @@ def manual_variable_initialization(value: bool) -> None:
 
 
 BACKEND: dict[str, Any] = {
-    **{name: _E[name] for name in (
-        "abs cos equal exp greater greater_equal identity less less_equal log maximum minimum not_equal "
-        "pow round sign sin softplus softsign sqrt square stop_gradient tanh zeros_like ones_like cast"
-    ).split()},
-    **{name: _reduction(f"reduce_{long}") for name, long in {
-        "all": "all", "any": "any", "logsumexp": "logsumexp", "max": "max", "mean": "mean",
-        "min": "min", "prod": "prod", "std": "std", "sum": "sum", "var": "variance",
-    }.items()},
+    **{
+        name: _E[name]
+        for name in [
+            "abs",
+            "cos",
+            "equal",
+            "exp",
+            "greater",
+            "greater_equal",
+            "identity",
+            "less",
+            "less_equal",
+            "log",
+            "maximum",
+            "minimum",
+            "not_equal",
+            "pow",
+            "round",
+            "sign",
+            "sin",
+            "softplus",
+            "softsign",
+            "sqrt",
+            "square",
+            "stop_gradient",
+            "tanh",
+            "zeros_like",
+            "ones_like",
+            "cast",
+        ]
+    },
+    **{
+        name: _reduction(f"reduce_{long}")
+        for name, long in {
+            "all": "all",
+            "any": "any",
+            "logsumexp": "logsumexp",
+            "max": "max",
+            "mean": "mean",
+            "min": "min",
+            "prod": "prod",
+            "std": "std",
+            "sum": "sum",
+            "var": "variance",
+        }.items()
+    },
     "arange": _arrays.range_,
     "argmax": argmax,
     "argmin": argmin,
@@ -238,7 +277,9 @@ BACKEND: dict[str, Any] = {
     "cumprod": REDUCTIONS["cumprod"],
     "cumsum": REDUCTIONS["cumsum"],
     "dot": dot,
-    "dropout": lambda x, level, noise_shape=None, seed=None: _neural.dropout(x, level, noise_shape, seed),
+    "dropout": lambda x, level, noise_shape=None, seed=None: _neural.dropout(
+        x, level, noise_shape, seed
+    ),
     "dtype": lambda x: _core.standardize_dtype(x.dtype),
     "elu": lambda x, alpha=1.0: torch.nn.functional.elu(as_tensor(x), alpha),
     "epsilon": _core.epsilon,

@@ -24,13 +24,54 @@ from treadle.compat._summary import SUMMARY
 from treadle.compat._tensorflow_datasets import TENSORFLOW_DATASETS
 
 _MATH = {**ELEMENTWISE, **REDUCTIONS}
-_NOT_AT_THE_TOP = (
-    "bincount confusion_matrix count_nonzero cumprod digamma divide_no_nan erf erfc erfinv expm1 floordiv floormod "
-    "in_top_k is_finite is_inf is_nan lgamma log log1p log_sigmoid mod multiply_no_nan reciprocal rint rsqrt "
-    "segment_max segment_mean segment_min segment_sum softplus softsign squared_difference top_k truediv xlogy "
-    "reduce_std reduce_variance reduce_euclidean_norm unsorted_segment_max unsorted_segment_mean "
-    "unsorted_segment_min unsorted_segment_sum real imag angle conj"
-).split()
+_NOT_AT_THE_TOP = [
+    "bincount",
+    "confusion_matrix",
+    "count_nonzero",
+    "cumprod",
+    "digamma",
+    "divide_no_nan",
+    "erf",
+    "erfc",
+    "erfinv",
+    "expm1",
+    "floordiv",
+    "floormod",
+    "in_top_k",
+    "is_finite",
+    "is_inf",
+    "is_nan",
+    "lgamma",
+    "log",
+    "log1p",
+    "log_sigmoid",
+    "mod",
+    "multiply_no_nan",
+    "reciprocal",
+    "rint",
+    "rsqrt",
+    "segment_max",
+    "segment_mean",
+    "segment_min",
+    "segment_sum",
+    "softplus",
+    "softsign",
+    "squared_difference",
+    "top_k",
+    "truediv",
+    "xlogy",
+    "reduce_std",
+    "reduce_variance",
+    "reduce_euclidean_norm",
+    "unsorted_segment_max",
+    "unsorted_segment_mean",
+    "unsorted_segment_min",
+    "unsorted_segment_sum",
+    "real",
+    "imag",
+    "angle",
+    "conj",
+]
 _TOP: dict[str, Any] = {
     **{name: item for name, item in _MATH.items() if name not in _NOT_AT_THE_TOP},
     **ARRAYS,
@@ -51,10 +92,21 @@ _TOP: dict[str, Any] = {
     "random_uniform_initializer": Forward("treadle.initializers.RandomUniform"),
     "zeros_initializer": Forward("treadle.initializers.Zeros"),
 }
-_MERGED_LAYERS = (
-    "advanced_activations convolutional core embeddings experimental experimental.preprocessing merge noise "
-    "normalization pooling preprocessing recurrent wrappers"
-).split()
+_MERGED_LAYERS = [
+    "advanced_activations",
+    "convolutional",
+    "core",
+    "embeddings",
+    "experimental",
+    "experimental.preprocessing",
+    "merge",
+    "noise",
+    "normalization",
+    "pooling",
+    "preprocessing",
+    "recurrent",
+    "wrappers",
+]
 _IMAGE_HELPERS = ("array_to_img", "img_to_array", "load_img", "save_img")
 
 
@@ -82,10 +134,25 @@ _KERAS: dict[str, Namespace] = {
     },
     **{
         f"keras.{room}": Namespace({}, f"treadle.{room}")
-        for room in (
-            "activations config constraints datasets distribution initializers metrics models ops random "
-            "saving utils datasets.cifar10 datasets.cifar100 datasets.digits datasets.fashion_mnist datasets.mnist"
-        ).split()
+        for room in [
+            "activations",
+            "config",
+            "constraints",
+            "datasets",
+            "distribution",
+            "initializers",
+            "metrics",
+            "models",
+            "ops",
+            "random",
+            "saving",
+            "utils",
+            "datasets.cifar10",
+            "datasets.cifar100",
+            "datasets.digits",
+            "datasets.fashion_mnist",
+            "datasets.mnist",
+        ]
     },
     "keras.backend": Namespace(BACKEND),
     "keras.losses": Namespace({"Reduction": _old_classes.Reduction}, "treadle.losses"),
@@ -101,9 +168,7 @@ _KERAS: dict[str, Namespace] = {
     "keras.optimizers": Namespace(_old_classes.old_optimizers(), "treadle.optimizers"),
     "keras.optimizers.schedules": Namespace({}, "treadle.optimizers.schedules"),
     "keras.preprocessing": Namespace(),
-    "keras.preprocessing.image": Namespace(
-        _utils(*_IMAGE_HELPERS, "image_dataset_from_directory")
-    ),
+    "keras.preprocessing.image": Namespace(_utils(*_IMAGE_HELPERS, "image_dataset_from_directory")),
     "keras.preprocessing.sequence": Namespace(_utils("pad_sequences")),
 }
 

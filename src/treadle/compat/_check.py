@@ -63,7 +63,7 @@ class Report:
 
 
 def check_script(path: str | os.PathLike[str]) -> Report:
-    """Return which names of Keras and TensorFlow a script uses, and whether treadle covers them.
+    r"""Return which names of Keras and TensorFlow a script uses, and whether treadle covers them.
 
     The script is read, not run: imports and their aliases, `from` imports, chains of attributes, and names that such
     a chain is assigned to.
@@ -81,7 +81,7 @@ def check_script(path: str | os.PathLike[str]) -> Report:
     Example:
         >>> from pathlib import Path
         >>> from treadle.compat import check_script
-        >>> source = "import tensorflow as tf\\ntf.reduce_sum(tf.Session())\\n"
+        >>> source = "import tensorflow as tf\ntf.reduce_sum(tf.Session())\n"
         >>> _ = Path("script.py").write_text(source)
         >>> [(use.name, use.covered) for use in check_script("script.py").uses]
         [('tensorflow.Session', False), ('tensorflow.reduce_sum', True)]
@@ -130,7 +130,9 @@ class _Names:
                 self._note_relative(path, node.lineno)
                 continue
             if alias.name == "*":
-                self.notes.append(Note(node.lineno, f"imports all of {module}; its names are not checked"))
+                self.notes.append(
+                    Note(node.lineno, f"imports all of {module}; its names are not checked")
+                )
                 continue
             if alias.asname or module is not None:
                 self.paths[alias.asname or alias.name] = path

@@ -85,7 +85,9 @@ def numpy_function(func: Function, inp: Sequence[Any], Tout: Any = None, **unuse
     return _typed(func(*[as_tensor(item).detach().cpu().numpy() for item in inp]), Tout)
 
 
-def py_function(func: Function, inp: Sequence[Any], Tout: Any = None, name: str | None = None) -> Any:
+def py_function(
+    func: Function, inp: Sequence[Any], Tout: Any = None, name: str | None = None
+) -> Any:
     """Return as tensors what `func` returns for tensors."""
     return _typed(func(*inp), Tout)
 
@@ -117,7 +119,9 @@ def device(device_name: Any = None) -> Any:
     if device_name is None:
         return contextlib.nullcontext()
     if isinstance(device_name, str) and (
-        found := re.fullmatch(r"(?:.*/)?(?:device:)?(cpu|gpu)(?::(\d+))?", device_name, re.IGNORECASE)
+        found := re.fullmatch(
+            r"(?:.*/)?(?:device:)?(cpu|gpu)(?::(\d+))?", device_name, re.IGNORECASE
+        )
     ):
         kind = "cuda" if found[1].lower() == "gpu" else "cpu"
         if kind == "cuda" and not torch.cuda.is_available():
@@ -155,7 +159,9 @@ def gpu_device_name() -> str:
 
 
 def _asserted(name: str, holds: Callable[[Any, Any], Any]) -> Function:
-    def check(x: Any, y: Any, message: str | None = None, summarize: Any = None, name: Any = None) -> None:
+    def check(
+        x: Any, y: Any, message: str | None = None, summarize: Any = None, name: Any = None
+    ) -> None:
         if not bool(torch.all(holds(*as_pair(x, y)))):
             raise AssertionError(message or f"{label}: the condition does not hold.")
 
@@ -183,7 +189,9 @@ def group(*inputs: Any, **kwargs: Any) -> None:
 
 
 class _NewVariable(type):
-    def __call__(cls, initial_value: Any = None, trainable: bool | None = None, *args: Any, **kw: Any) -> Any:
+    def __call__(
+        cls, initial_value: Any = None, trainable: bool | None = None, *args: Any, **kw: Any
+    ) -> Any:
         value = initial_value() if callable(initial_value) else initial_value
         data = as_tensor(value, kw.get("dtype")).detach().clone()
         trained = data.is_floating_point() and trainable is not False
@@ -261,9 +269,22 @@ DEBUGGING: dict[str, Any] = {
 }
 DTYPES: dict[str, torch.dtype] = {
     name: torch_dtype
-    for name in (
-        "bfloat16 bool complex128 complex64 float16 float32 float64 int16 int32 int64 int8 uint16 uint32 "
-        "uint64 uint8"
-    ).split()
+    for name in [
+        "bfloat16",
+        "bool",
+        "complex128",
+        "complex64",
+        "float16",
+        "float32",
+        "float64",
+        "int16",
+        "int32",
+        "int64",
+        "int8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "uint8",
+    ]
     if (torch_dtype := as_dtype(name)) is not None
 } | {"double": torch.float64, "half": torch.float16}

@@ -54,7 +54,9 @@ def as_tensor(value: Any, dtype: Any = None) -> Any:
         )
     if wanted is None and not isinstance(value, (np.ndarray, np.generic)):
         wanted = _PYTHON_NUMBERS.get(array.dtype.kind)
-    return torch.as_tensor(array.copy() if array.ndim else array.item(), dtype=wanted or _kept(array))
+    return torch.as_tensor(
+        array.copy() if array.ndim else array.item(), dtype=wanted or _kept(array)
+    )
 
 
 def _kept(array: np.ndarray) -> torch.dtype:

@@ -187,4 +187,7 @@ def _like(function: Callable[..., Any]) -> Callable[..., Any]:
     return look_alike
 
 
-ELEMENTWISE["zeros_like"], ELEMENTWISE["ones_like"] = _like(torch.zeros_like), _like(torch.ones_like)
+ELEMENTWISE["zeros_like"], ELEMENTWISE["ones_like"] = (
+    _like(torch.zeros_like),
+    _like(torch.ones_like),
+)

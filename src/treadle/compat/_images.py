@@ -92,7 +92,10 @@ def central_crop(image: Any, central_fraction: float) -> Any:
     """Return the middle of the image, a fraction of its height and width."""
     image = as_tensor(image)
     height, width = image.shape[-3], image.shape[-2]
-    top, left = int((height - height * central_fraction) / 2), int((width - width * central_fraction) / 2)
+    top, left = (
+        int((height - height * central_fraction) / 2),
+        int((width - width * central_fraction) / 2),
+    )
     return crop_to_bounding_box(image, top, left, height - 2 * top, width - 2 * left)
 
 

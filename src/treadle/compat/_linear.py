@@ -61,9 +61,7 @@ def norm(
     return torch.linalg.vector_norm(tensor, order, dim=axes, keepdim=keepdims)
 
 
-def l2_normalize(
-    x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None
-) -> Any:
+def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None) -> Any:
     """Return `x` divided by its L2 norm, whose square is at least `epsilon`."""
     x, axes = as_tensor(x), as_axes(axis)
     squares = torch.sum(x * x, dim=axes, keepdim=True) if axes is not None else torch.sum(x * x)
@@ -79,7 +77,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
 
 def global_norm(t_list: Any, name: str | None = None) -> Any:
     """Return the L2 norm of all tensors together; None counts as nothing."""
-    return torch.sqrt(sum(torch.sum(t.detach() ** 2) for t in t_list if t is not None))
+    return torch.sqrt(torch.stack([torch.sum(t**2) for t in t_list if t is not None]).sum())
 
 
 def clip_by_global_norm(

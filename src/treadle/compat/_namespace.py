@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 
-import treadle
 from treadle import _core
 
 _ABSENT: Any = object()
@@ -148,7 +147,7 @@ class LookAlike(ModuleType):
     def __init__(self, path: str, catalogue: Catalogue) -> None:
         super().__init__(path, f"The look-alike of {path} in treadle.compat.")
         self.__path__ = []  # a package: imports of what is under it come to the finder
-        self.__version__ = VERSIONS.get(path, treadle.__version__)
+        self.__version__ = VERSIONS.get(path, _core.__version__)
         self._catalogue = catalogue
 
     def __getattr__(self, name: str) -> Any:
@@ -174,7 +173,7 @@ def _treadle_object(path: str) -> Any:
     try:  # also rooms that `import treadle` leaves out
         found: Any = importlib.import_module(f"treadle.{room}")
     except ModuleNotFoundError:
-        found, parts = treadle, [room, *parts]
+        found, parts = importlib.import_module("treadle"), [room, *parts]
     for part in parts:
         listed = getattr(found, "__all__", None)
         if isinstance(found, ModuleType) and part not in (listed or ()):

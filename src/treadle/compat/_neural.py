@@ -46,9 +46,14 @@ def dropout(
 ) -> Any:
     """Return `x` with a share of its elements set to 0 and the others scaled up."""
     x = as_tensor(x)
-    sizes = x.shape if noise_shape is None else [
-        size if wanted is None else wanted for size, wanted in zip(x.shape, noise_shape, strict=True)
-    ]
+    sizes = (
+        x.shape
+        if noise_shape is None
+        else [
+            size if wanted is None else wanted
+            for size, wanted in zip(x.shape, noise_shape, strict=True)
+        ]
+    )
     generator = None if seed is None else _core.make_generator(seed)
     kept = torch.rand(tuple(sizes), generator=generator, device=x.device) >= rate
     return x * kept / (1.0 - rate)

@@ -11,8 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import treadle
-from treadle import _core
+from treadle import _core, callbacks, layers, optimizers, regularizers
 
 # What becomes of an argument: its new name; None leaves it out, as it changes nothing here.
 Renames = Mapping[str, str | None]
@@ -33,6 +32,8 @@ OLD_ARGUMENTS: dict[str, dict[str, Renames]] = {
     },
     "regularizers": {"l1": {"l": "l1"}, "l2": {"l": "l2"}},
 }
+
+_ROOMS = {"callbacks": callbacks, "layers": layers, "regularizers": regularizers}
 
 
 def rename(owner: str, renames: Renames, given: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def look_alike_class(original: type, translate: Translate) -> Any:
     }
     made = LookAlikeType(original.__name__, (original,), body)
     # Last, so that classes derived from it are seen to have none of their own.
-    made._original, made._translate = original, staticmethod(translate)  # type: ignore[assignment]
+    made._original, made._translate = original, staticmethod(translate)
     return made
 
 
@@ -113,7 +114,7 @@ def _translated(original: Any, translate: Translate) -> Any:
 
 def old_arguments(room: str) -> dict[str, Any]:
     """Return the look-alikes of a room of treadle that take old arguments."""
-    module = getattr(treadle, room)
+    module = _ROOMS[room]
     return {
         name: _translated(getattr(module, name), functools.partial(rename, name, renames))
         for name, renames in OLD_ARGUMENTS[room].items()
@@ -123,11 +124,13 @@ def old_arguments(room: str) -> dict[str, Any]:
 
 def old_optimizers() -> dict[str, Any]:
     """Return look-alikes of all optimizers: `lr=`, `decay=` and `epsilon=None` are translated."""
-    found = {name: getattr(treadle.optimizers, name) for name in treadle.optimizers.__all__}
+    found = {name: getattr(optimizers, name) for name in optimizers.__all__}
     return {
         name: look_alike_class(cls, functools.partial(_optimizer_arguments, name))
         for name, cls in found.items()
-        if isinstance(cls, type) and issubclass(cls, treadle.Optimizer) and cls is not treadle.Optimizer
+        if isinstance(cls, type)
+        and issubclass(cls, optimizers.Optimizer)
+        and cls is not optimizers.Optimizer
     }
 
 
@@ -138,18 +141,20 @@ def _optimizer_arguments(owner: str, given: dict[str, Any]) -> dict[str, Any]:
     decay = kwargs.pop("decay", None)
     if decay:
         rate = kwargs.get("learning_rate", _default_rate(owner))
-        kwargs["learning_rate"] = treadle.optimizers.schedules.InverseTimeDecay(rate, 1, decay)
+        kwargs["learning_rate"] = optimizers.schedules.InverseTimeDecay(rate, 1, decay)
     return kwargs
 
 
 def _default_rate(owner: str) -> float:
-    original = getattr(treadle.optimizers, owner)
+    original = getattr(optimizers, owner)
     return inspect.signature(original.__init__).parameters["learning_rate"].default
 
 
 def warn(what: str, *, got: str, fix: str, stacklevel: int = 3) -> None:
     """Warn that a slip of the script was read as what was meant."""
-    warnings.warn(_core.explain(what, got=got, fix=fix), _core.TreadleWarning, stacklevel=stacklevel)
+    warnings.warn(
+        _core.explain(what, got=got, fix=fix), _core.TreadleWarning, stacklevel=stacklevel
+    )
 
 
 class Reduction:

@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 
-import treadle
-from treadle import _core, autodiff, graph
+from treadle import _core, autodiff, graph, layers, metrics, optimizers, training
 from treadle.compat._old_classes import rename, warn
 from treadle.compat._shapes import static_shape
 
 _ABSENT: Any = object()
-_WORKERS: dict[str, str | None] = {"workers": None, "use_multiprocessing": None, "max_queue_size": None}
+_WORKERS: dict[str, str | None] = {
+    "workers": None,
+    "use_multiprocessing": None,
+    "max_queue_size": None,
+}
 # What Keras has, beside what treadle's method takes; None: it changes nothing here.
 _OLD_ARGUMENTS: dict[str, dict[str, str | None]] = {
     "compile": {
@@ -98,7 +101,8 @@ def _minimize(
     self: Any, loss: Any, var_list: Any, tape: Any = None, name: str | None = None, **unused: Any
 ) -> None:
     """Take one step against the gradient of a loss, or of what a function returns."""
-    variables = var_list() if callable(var_list) else var_list
+    made: Any = var_list() if callable(var_list) else var_list
+    variables = list(made)
     if callable(loss) and not isinstance(loss, torch.Tensor):
         with autodiff.GradientTape() as tape:
             loss = loss()
@@ -129,17 +133,20 @@ def _set_shape(self: Any, shape: Any) -> None:
 
 
 def _old_methods() -> list[tuple[type, str, Any]]:
-    model = treadle.training.Trainer
-    optimizer = treadle.Optimizer
+    model = training.Trainer
+    optimizer = optimizers.Optimizer
     rows: list[tuple[type, str, Any]] = [
         (model, name, _takes_old_arguments(getattr(model, name))) for name in _OLD_ARGUMENTS
     ]
-    rows += [(model, f"{name}_generator", _generator_method(name)) for name in ("fit", "evaluate", "predict")]
+    rows += [
+        (model, f"{name}_generator", _generator_method(name))
+        for name in ("fit", "evaluate", "predict")
+    ]
     rows += [
         (model, "predict_classes", _predict_classes),
-        (treadle.Layer, "add_weight", _name_first(treadle.Layer.add_weight)),
-        (treadle.Layer, "add_variable", _name_first(treadle.Layer.add_weight)),
-        (treadle.Metric, "add_weight", _name_first(treadle.Metric.add_weight)),
+        (layers.Layer, "add_weight", _name_first(layers.Layer.add_weight)),
+        (layers.Layer, "add_variable", _name_first(layers.Layer.add_weight)),
+        (metrics.Metric, "add_weight", _name_first(metrics.Metric.add_weight)),
         (optimizer, "lr", property(_rate, _set_rate)),
         (optimizer, "minimize", _minimize),
         (torch.Tensor, "numpy", _numpy),

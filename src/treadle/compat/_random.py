@@ -30,7 +30,10 @@ def normal(
     name: str | None = None,
 ) -> Any:
     """Return numbers from a normal distribution."""
-    return torch.randn(as_size(shape), generator=_generator(seed), dtype=as_dtype(dtype)) * stddev + mean
+    return (
+        torch.randn(as_size(shape), generator=_generator(seed), dtype=as_dtype(dtype)) * stddev
+        + mean
+    )
 
 
 def truncated_normal(

@@ -135,9 +135,7 @@ def in_top_k(targets: Any, predictions: Any, k: int, name: str | None = None) ->
     return torch.any(indices == as_tensor(targets)[:, None], dim=1)
 
 
-def sort(
-    values: Any, axis: int = -1, direction: str = "ASCENDING", name: str | None = None
-) -> Any:
+def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: str | None = None) -> Any:
     """Return the values in order along an axis."""
     return torch.sort(as_tensor(values), dim=axis, descending=direction == "DESCENDING").values
 
@@ -243,8 +241,10 @@ def _segment(how: str) -> Callable[..., Any]:
         tensor, ids = as_tensor(data), as_tensor(segment_ids).long()
         count = int(ids.max()) + 1 if num_segments is None else int(num_segments)
         result = torch.zeros((count, *tensor.shape[1:]), dtype=tensor.dtype)
-        return result.index_reduce(0, ids, tensor, how, include_self=False) if how != "sum" else (
-            result.index_add(0, ids, tensor)
+        return (
+            result.index_reduce(0, ids, tensor, how, include_self=False)
+            if how != "sum"
+            else (result.index_add(0, ids, tensor))
         )
 
     return look_alike

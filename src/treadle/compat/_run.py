@@ -15,7 +15,11 @@ from treadle.compat._finder import look_alikes
 from treadle.compat._shapes import TensorShape
 from treadle.compat._source import Script, read_script, with_tensor_shapes
 
-_OWN_FILES = (str(Path(__file__).parent), str(Path(__file__).parents[1] / "cli"), "<frozen importlib")
+_OWN_FILES = (
+    str(Path(__file__).parent),
+    str(Path(__file__).parents[1] / "cli"),
+    "<frozen importlib",
+)
 _INTERRUPTED = 130  # what shells report for Ctrl-C
 
 # What an error means that comes from the difference between tensors of TensorFlow and of torch.
@@ -30,7 +34,7 @@ _MEANINGS = {
 
 
 def run_script(path: str | os.PathLike[str], args: Sequence[str] = ()) -> int:
-    """Run a script that was written for Keras or TensorFlow, unchanged, in this process.
+    r"""Run a script that was written for Keras or TensorFlow, unchanged, in this process.
 
     It runs as `__main__`, with `sys.argv` and `sys.path` as Python sets them, and with look-alikes in place of
     `keras`, `tensorflow` and `tensorflow_datasets`. An uncaught error is printed without frames of the runner.
@@ -48,7 +52,9 @@ def run_script(path: str | os.PathLike[str], args: Sequence[str] = ()) -> int:
     Example:
         >>> from pathlib import Path
         >>> from treadle.compat import run_script
-        >>> source = "import sys, tensorflow as tf\\nprint(int(tf.reduce_sum([1, 2])))\\nsys.exit(3)\\n"
+        >>> source = (
+        ...     "import sys, tensorflow as tf\nprint(int(tf.reduce_sum([1, 2])))\nsys.exit(3)\n"
+        ... )
         >>> _ = Path("script.py").write_text(source)
         >>> run_script("script.py")
         3

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -25,7 +25,7 @@ class TensorShape(tuple[Any, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, dims: Iterable[Any] | int = ()) -> TensorShape:
+    def __new__(cls, dims: Iterable[Any] | int = ()) -> Self:
         """Make a shape of sizes."""
         return super().__new__(cls, (dims,) if isinstance(dims, int) else tuple(dims))
 
@@ -94,8 +94,10 @@ class Sizes(TensorShape):
 
     __slots__ = ()
 
-    __add__ = __radd__ = _elementwise(operator.add, False)  # type: ignore[assignment]
-    __mul__ = __rmul__ = _elementwise(operator.mul, False)  # type: ignore[assignment]
+    __add__ = _elementwise(operator.add, False)  # pyright: ignore[reportAssignmentType]
+    __radd__ = _elementwise(operator.add, True)
+    __mul__ = _elementwise(operator.mul, False)
+    __rmul__ = _elementwise(operator.mul, True)
     __sub__ = _elementwise(operator.sub, False)
     __rsub__ = _elementwise(operator.sub, True)
     __floordiv__ = _elementwise(operator.floordiv, False)

@@ -98,6 +98,8 @@ class _ShapeMethods(ast.NodeTransformer):
             ):
                 function = ast.Name("__tensor_shape__", ast.Load())
                 node.value = ast.copy_location(ast.Call(function, [shape], []), shape)
+            case _:
+                pass
         return node
 
 

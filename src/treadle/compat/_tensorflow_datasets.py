@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import treadle
-from treadle import _core, data
+from treadle import _core, data, datasets
 
 _SLICE = re.compile(r"(\w+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?")
 
@@ -74,7 +73,11 @@ def load(
         images, labels = _part(arrays, part)
         columns: Any = (images, labels) if as_supervised else {"image": images, "label": labels}
         made = data.Dataset.from_tensor_slices(columns)
-        return made if batch_size is None else made.batch(len(images) if batch_size < 0 else batch_size)
+        return (
+            made
+            if batch_size is None
+            else made.batch(len(images) if batch_size < 0 else batch_size)
+        )
 
     if isinstance(wanted, dict):
         found: Any = {part: make(part) for part in wanted}
@@ -91,9 +94,9 @@ def as_numpy(dataset: Any) -> Any:
 
 
 def _arrays_of(name: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    module = getattr(treadle.datasets, name.partition(":")[0], None)
+    module = getattr(datasets, name.partition(":")[0], None)
     if module is None:
-        raise _core.unknown_name("data set", name, treadle.datasets.__all__)
+        raise _core.unknown_name("data set", name, datasets.__all__)
     train, test = module.load_data()
     return {"train": _columns(*train), "test": _columns(*test)}
 
@@ -136,6 +139,6 @@ def _info(name: str, arrays: dict[str, Any]) -> DatasetInfo:
 TENSORFLOW_DATASETS: dict[str, Any] = {
     "as_numpy": as_numpy,
     "disable_progress_bar": lambda: None,
-    "list_builders": lambda: list(treadle.datasets.__all__),
+    "list_builders": lambda: list(datasets.__all__),
     "load": load,
 }
