@@ -77,7 +77,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
 
 def global_norm(t_list: Any, name: str | None = None) -> Any:
     """Return the L2 norm of all tensors together; None counts as nothing."""
-    return torch.sqrt(torch.stack([torch.sum(t**2) for t in t_list if t is not None]).sum())
+    return torch.sqrt(torch.stack([torch.sum(as_tensor(t) ** 2) for t in t_list if t is not None]).sum())
 
 
 def clip_by_global_norm(
@@ -86,7 +86,7 @@ def clip_by_global_norm(
     """Return the tensors, scaled down together if their common norm is larger than `clip_norm`; and that norm."""
     size = global_norm(t_list) if use_norm is None else use_norm
     scale = clip_norm / torch.clamp(as_tensor(size), min=clip_norm)
-    return [None if t is None else t * scale for t in t_list], size
+    return [None if t is None else as_tensor(t) * scale for t in t_list], size
 
 
 def band_part(input: Any, num_lower: int, num_upper: int, name: str | None = None) -> Any:

@@ -133,6 +133,14 @@ class Catalogue:
         for pattern, hint in self.hints:
             if pattern.fullmatch(full):
                 return [hint]
+        root = path.partition(".")[0]
+        elsewhere = [
+            f"{other}.{name}"
+            for other, namespace in self.namespaces.items()
+            if other.partition(".")[0] == root and _is_there(namespace.names.get(name))
+        ]
+        if elsewhere:
+            return [f"use {elsewhere[0]}"]
         same = _torch_path(name)
         fixes = [f"torch has {same}"] if same else []
         close = _core.nearest(name, self.names(path)) if path in self.namespaces else []
@@ -183,6 +191,8 @@ def _treadle_object(path: str) -> Any:
 
 
 def _is_there(entry: Any) -> bool:
+    if entry is None:
+        return False
     return not isinstance(entry, Forward) or _treadle_object(entry.path) is not _ABSENT
 
 

@@ -117,9 +117,9 @@ def batch_normalization(
 ) -> Any:
     """Return `(x - mean) / sqrt(variance + variance_epsilon) * scale + offset`."""
     factor = torch.rsqrt(as_tensor(variance) + variance_epsilon)
-    factor = factor if scale is None else factor * scale
-    shifted = (as_tensor(x) - mean) * factor
-    return shifted if offset is None else shifted + offset
+    factor = factor if scale is None else factor * as_tensor(scale)
+    shifted = (as_tensor(x) - as_tensor(mean)) * factor
+    return shifted if offset is None else shifted + as_tensor(offset)
 
 
 def bias_add(value: Any, bias: Any, data_format: str | None = None, name: str | None = None) -> Any:

@@ -233,7 +233,7 @@ def confusion_matrix(
 
 
 def _segment(how: str) -> Callable[..., Any]:
-    """Return a reduction of the rows that share a segment id."""
+    """Return a reduction ("sum", "mean", "amax", "amin") of the rows that share a segment id."""
 
     def look_alike(
         data: Any, segment_ids: Any, num_segments: int | None = None, name: str | None = None
@@ -241,11 +241,14 @@ def _segment(how: str) -> Callable[..., Any]:
         tensor, ids = as_tensor(data), as_tensor(segment_ids).long()
         count = int(ids.max()) + 1 if num_segments is None else int(num_segments)
         result = torch.zeros((count, *tensor.shape[1:]), dtype=tensor.dtype)
-        return (
-            result.index_reduce(0, ids, tensor, how, include_self=False)
-            if how != "sum"
-            else (result.index_add(0, ids, tensor))
-        )
+        if how in ("amax", "amin"):
+            index = ids.reshape(-1, *(1 for _ in tensor.shape[1:])).expand_as(tensor)
+            return result.scatter_reduce(0, index, tensor, how, include_self=False)
+        sums = result.index_add(0, ids, tensor)
+        if how == "sum":
+            return sums
+        rows = torch.bincount(ids, minlength=count).clamp(min=1)
+        return sums / rows.reshape(-1, *(1 for _ in tensor.shape[1:]))
 
     return look_alike
 
