@@ -46,6 +46,12 @@ class Row:
             arguments["layer"] = getattr(module, inner)(
                 **inner_arguments, dtype=further.get("dtype")
             )
+        if "cell" in arguments:
+            cells = [
+                getattr(module, name)(**own, dtype=further.get("dtype"))
+                for name, own in arguments["cell"]
+            ]
+            arguments["cell"] = module.StackedRNNCells(cells) if len(cells) > 1 else cells[0]
         return getattr(module, self.name)(**arguments, **further)
 
     def shapes(self, batch: Any = 4) -> Any:
@@ -317,6 +323,51 @@ CORE = [
     Row("Lambda", {"function": torch.sin}, keras="a function without a registered name"),
 ]
 
+_STEPS = (5, 3)
+_EVERY = {"return_sequences": True}
+
+RECURRENT = [
+    *(
+        Row(name, {"units": 4, **further}, _STEPS)
+        for name in ("SimpleRNN", "LSTM", "GRU")
+        for further in (
+            {},
+            _EVERY,
+            {"go_backwards": True, "use_bias": False, **_EVERY},
+            {"activation": "relu"},
+            {"activation": "sigmoid", **_EVERY},
+        )
+    ),
+    Row("LSTM", {"units": 4, "recurrent_activation": "hard_sigmoid", "unroll": True}, _STEPS),
+    Row(
+        "LSTM",
+        {"units": 4, "unit_forget_bias": False, "recurrent_dropout": 0.2},
+        _STEPS,
+        random=True,
+    ),
+    Row("GRU", {"units": 4, "reset_after": False, **_EVERY}, _STEPS),
+    Row("GRU", {"units": 4, "recurrent_dropout": 0.2}, _STEPS, random=True),
+    Row("SimpleRNN", {"units": 4, "dropout": 0.5}, _STEPS, random=True),
+    Row("RNN", {"cell": [("LSTMCell", {"units": 4})], **_EVERY}, _STEPS),
+    Row("RNN", {"cell": [("SimpleRNNCell", {"units": 4}), ("GRUCell", {"units": 2})]}, _STEPS),
+    *(
+        Row(
+            "Bidirectional", {"layer": ("LSTM", {"units": 3, **_EVERY}), "merge_mode": mode}, _STEPS
+        )
+        for mode in ("concat", "sum", "ave", "mul")
+    ),
+    Row("Bidirectional", {"layer": ("GRU", {"units": 3})}, _STEPS),
+    Row("TimeDistributed", {"layer": ("Conv1D", {"filters": 3, "kernel_size": 2})}, (5, 4, 2)),
+    Row("ConvLSTM1D", {"filters": 2, "kernel_size": 3}, (4, 6, 3)),
+    Row("ConvLSTM2D", {"filters": 2, "kernel_size": 2, "padding": "same", **_EVERY}, (3, 5, 4, 2)),
+    Row(
+        "ConvLSTM2D",
+        {"filters": 2, "kernel_size": 3, "strides": 2, "data_format": CHANNELS},
+        (3, 2, 5, 6),
+    ),
+    Row("ConvLSTM3D", {"filters": 2, "kernel_size": 2}, (3, 4, 3, 4, 2)),
+]
+
 ROWS = [
     *CONVOLUTION,
     *POOLING,
@@ -326,6 +377,7 @@ ROWS = [
     *ACTIVATIONS,
     *REGULARIZATION,
     *CORE,
+    *RECURRENT,
 ]
 
 # One variant of each layer, for tests in which the arguments make no difference.

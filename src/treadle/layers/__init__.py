@@ -11,8 +11,10 @@ from treadle.layers._adaptive_pooling import (
     AdaptiveMaxPooling3D,
 )
 from treadle.layers._batch_normalization import BatchNormalization
+from treadle.layers._bidirectional import Bidirectional
 from treadle.layers._call import build_by_running, collect_weights, regularized_weights
 from treadle.layers._concatenation import Concatenate, concatenate
+from treadle.layers._conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from treadle.layers._convolution import Conv1D, Conv2D, Conv3D
 from treadle.layers._convolution import Conv1D as Convolution1D
 from treadle.layers._convolution import Conv2D as Convolution2D
@@ -92,8 +94,14 @@ from treadle.layers._pooling import AveragePooling3D as AvgPool3D
 from treadle.layers._pooling import MaxPooling1D as MaxPool1D
 from treadle.layers._pooling import MaxPooling2D as MaxPool2D
 from treadle.layers._pooling import MaxPooling3D as MaxPool3D
+from treadle.layers._recurrent import GRU, LSTM, SimpleRNN
+from treadle.layers._recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from treadle.layers._rescaling import Rescaling
 from treadle.layers._reshaping import Flatten, Permute, RepeatVector, Reshape
+from treadle.layers._rnn import RNN
+from treadle.layers._stacked_cells import StackedRNNCells
+from treadle.layers._time_distributed import TimeDistributed
+from treadle.layers._tracked import Tracker
 from treadle.layers._transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from treadle.layers._transposed import Conv1DTranspose as Convolution1DTranspose
 from treadle.layers._transposed import Conv2DTranspose as Convolution2DTranspose
@@ -103,6 +111,9 @@ from treadle.layers._wrapper import SpectralNormalization, Wrapper
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -121,6 +132,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -128,6 +140,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",
@@ -145,6 +160,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -164,6 +180,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -190,12 +207,16 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
     "SpectralNormalization",
+    "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

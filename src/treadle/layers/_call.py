@@ -163,15 +163,15 @@ def accept_input_shape(layer: Layer, kwargs: dict[str, Any]) -> None:
 
 def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record a call of `layer` in a graph; probes run in inference mode, and nothing they log stays."""
-    before = context.training, context.record
-    context.training, context.record = False, (probe := context.new_record())
+    before = context.training, context.record, context.probing
+    context.training, context.record, context.probing = False, (probe := context.new_record()), True
     try:
         if not layer.built:  # for the sizes that are known, not for those that the probes try
             build_from_call(layer, args, kwargs)
         with graph.inference_mode_of(layer):
             outputs = graph.record("module", layer, args, kwargs)
     finally:
-        context.training, context.record = before
+        context.training, context.record, context.probing = before
         if probe.losses:
             for part in layer.modules():
                 if isinstance(part, graph.RecordsItself):

@@ -25,6 +25,7 @@ class CallContext(threading.local):
     Attributes:
         training: What the nearest enclosing call decided, or None.
         record: The record of the outermost running call, or None outside of calls.
+        probing: Whether a model is being recorded, whose probes must leave nothing behind.
         calls: How many outermost calls this thread has made.
     """
 
@@ -32,6 +33,7 @@ class CallContext(threading.local):
         # Set here, not on the class: torch.compile guards on the instance's own attributes.
         self.training: bool | None = None
         self.record: CallRecord | None = None
+        self.probing = False
         self.calls = 0
 
     def new_record(self) -> CallRecord:
