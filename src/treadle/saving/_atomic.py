@@ -69,8 +69,10 @@ def replacing_file(path: Path) -> Generator[Path]:
     """
     temporary = _temporary_path(path)
     temporary.touch(exist_ok=False)
+    mode = temporary.stat().st_mode & 0o777
     try:
         yield temporary
+        temporary.chmod(mode)  # some writers make the file anew, for its owner alone
         fsync_path(temporary)
         os.replace(temporary, path)
         fsync_path(path.parent)
@@ -88,7 +90,9 @@ def new_folder(path: Path) -> Generator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        mode = temporary.stat().st_mode & 0o666
         for file in sorted(temporary.iterdir()):
+            file.chmod(mode)
             fsync_path(file)
         fsync_path(temporary)
         os.rename(temporary, path)

@@ -171,7 +171,7 @@ def _build_model(config: dict[str, Any], where: str) -> Any:
     shape = (config.get("build_config") or {}).get("input_shape")
     if not model.built and shape is not None:
         model.build(_as_shape(shape))
-    if not hasattr(model, "compile"):
+    if not hasattr(model, "fit"):
         raise corrupt(where, f"a {type(model).__name__}", "the configuration of a model")
     return model
 

@@ -43,7 +43,7 @@ def load_state(model: nn.Module, state: Sequence[torch.Tensor], where: str) -> N
         return
     try:
         with _keras_order(optimizer, model):
-            optimizer.set_weights(state)
+            optimizer.set_weights(_unrounded(state, optimizer.variables))
     except (_core.TreadleError, RuntimeError) as error:
         warnings.warn(
             _core.explain(
@@ -55,6 +55,14 @@ def load_state(model: nn.Module, state: Sequence[torch.Tensor], where: str) -> N
             _core.TreadleWarning,
             stacklevel=4,
         )
+
+
+def _unrounded(state: Sequence[torch.Tensor], now: Sequence[Any]) -> list[torch.Tensor]:
+    """Return `state` with the learning rate as exact as the configuration had it: the file rounds it to float32."""
+    return [
+        torch.as_tensor(own) if not own.dim() and bool(own.to(value.dtype) == value) else value
+        for value, own in zip(state, now, strict=False)
+    ] + list(state[len(now) :])
 
 
 @contextlib.contextmanager
