@@ -57,7 +57,6 @@ ONE_INPUT: dict[str, Callable[[Any], Any]] = {
     "sort and dict": lambda x: {"a": torch.sort(x)[0], "b": [x, (x + 1,)]},
     "input itself": lambda x: [x, x + 1],
     "numpy number": lambda x: np.float64(2) * x - x * np.float32(3),
-    "in place on the side": lambda x: x.clone().add_(1),
     "augmented": lambda x: _augmented(x),
 }
 
@@ -141,6 +140,11 @@ def test_what_needs_values_is_told(use: Any, part: str) -> None:
 def test_an_unknown_method_is_told_with_the_nearest() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'squeze'.*did you mean 'squeeze'"):
         treadle.Input((3,)).squeze(1)
+
+
+def test_in_place_methods_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"(?s)in-place method 'add_'.*x = x\.add\(\.\.\.\)"):
+        treadle.Input((3,)).add_(1)
 
 
 def test_code_that_torch_refuses_says_where() -> None:

@@ -212,6 +212,8 @@ class VariableOwner(nn.Module):
         for table in tables:
             for key, known in list(table.items()):
                 if known is value and key != name:
+                    if value._name == "variable":  # it was given none
+                        value._name, value.path = name, f"{value.path.rpartition('/')[0]}/{name}"
                     del table[key]
                     table[name] = value
                     if key in self._non_persistent_buffers_set:

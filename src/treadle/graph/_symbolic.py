@@ -149,6 +149,8 @@ class SymbolicTensor(Symbolic):
             raise AttributeError(
                 f"A symbolic tensor has no attribute {name!r}, as torch.Tensor has none{hint}"
             )
+        if name.endswith("_"):
+            raise TypeError(_in_place(name))
         if callable(attribute):
             return lambda *args, **kwargs: record("method", name, (self, *args), kwargs)
         return record("attribute", name, (self,), {})
@@ -185,6 +187,15 @@ def _no_value(where: str, fix: str) -> str:
         expected="a tensor with values",
         got="one without, as the model has not run yet",
         fix=fix,
+    )
+
+
+def _in_place(method: str) -> str:
+    return _core.explain(
+        f"The in-place method {method!r} cannot be used on a symbolic tensor.",
+        expected="a method that returns its result",
+        got=f"x.{method}(...), which would change the model's own input",
+        fix=f"x = x.{method[:-1]}(...)",
     )
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call `layer` on real or symbolic tensors, building it if this is its first call."""
+    if not layer._float_dtypes:
+        raise _core.StateError(_not_initialized(layer))
     if len(args) == 1 and type(args[0]) is torch.Tensor and not kwargs.keys() - {"training"}:
         if args[0].dtype not in layer._float_dtypes:
             args = (_cast(layer, args[0]),)
@@ -47,6 +49,15 @@ def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         with foreign_mode(layer, training):
             return _run(layer, args, kwargs, training)
     return _run(layer, args, kwargs, training)
+
+
+def _not_initialized(layer: Layer) -> str:
+    return _core.explain(
+        f"{type(layer).__name__} was called before it was initialized.",
+        expected="a constructor that begins with super().__init__()",
+        got="one that does not",
+        fix="write super().__init__() as the first line of __init__",
+    )
 
 
 def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
@@ -246,6 +257,7 @@ def adopt(layer: Layer, module: nn.Module) -> None:
     if (
         not isinstance(module, (graph.RecordsItself, _core.VariableOwner))
         and "_foreign" in layer.__dict__
+        and not any(module is known for known in layer._foreign)
     ):
         layer._foreign.append(module)
         module.train(layer.training)  # torch's modules are born in training mode, layers are not
@@ -277,15 +289,15 @@ def collect_weights(layer: nn.Module, trainable: bool | None) -> list[Any]:
     """
     found: dict[int, Any] = {}
     for prefix, module in layer.named_modules():
-        path = prefix.replace(".", "/")
+        path = prefix.replace(".", "/") + "/" if prefix else ""
         for name, parameter in module._parameters.items():
             if parameter is not None and trainable in (None, parameter.requires_grad):
-                found.setdefault(id(parameter), _core.as_variable(parameter, f"{path}/{name}"))
+                found.setdefault(id(parameter), _core.as_variable(parameter, f"{path}{name}"))
         if trainable is True:
             continue
         for name, buffer in module._buffers.items():
             if buffer is not None and name not in module._non_persistent_buffers_set:
-                found.setdefault(id(buffer), _core.as_variable(buffer, f"{path}/{name}"))
+                found.setdefault(id(buffer), _core.as_variable(buffer, f"{path}{name}"))
     return list(found.values())
 
 

@@ -17,6 +17,7 @@ from treadle import _core, constraints, graph, initializers, regularizers
 from treadle.layers import _call
 from treadle.layers._context import CallState
 from treadle.layers._family import FAMILY
+from treadle.layers._tracked import track
 
 _BASE_ARGUMENTS = ("activity_regularizer", "trainable", "dtype", "autocast", "name")
 
@@ -59,8 +60,9 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
     _takes_mask: ClassVar[bool] = False
     # True on classes that compute with floats only, so that integers are cast like other inputs.
     _casts_integers: ClassVar[bool] = False
-    _plain: bool
-    _settled: bool  # whether _plain has been decided
+    _plain: bool = False
+    _settled: bool = False  # whether _plain has been decided
+    _float_dtypes: tuple[torch.dtype, ...] = ()
     supports_masking: bool = False
     input_spec: Any = None
 
@@ -263,6 +265,11 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         _call.add_metric(self, value, name, aggregation)
 
     @property
+    def metrics(self) -> list[Any]:
+        """The metrics that this layer and those inside it have as attributes."""
+        return [part for part in self.modules() if hasattr(type(part), "update_state")]
+
+    @property
     def losses(self) -> list[torch.Tensor]:
         """The extra losses of the latest call, and the regularization terms of the weights."""
         return _call.collect_losses(self)
@@ -334,6 +341,9 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
             _call.check_attribute(self, name, value)
             super().__setattr__(name, value)
             _call.adopt(self, value)
+        elif type(value) in (list, dict, tuple) and "_modules" in self.__dict__:
+            # Past nn.Module, which would find the tracker in the attribute's place.
+            self.__dict__[name] = track(self, name, value)
         else:
             super().__setattr__(name, value)
 

@@ -105,7 +105,10 @@ class Model(training.Trainer):
     @property
     def layers(self) -> list[nn.Module]:
         """The layers (and plain torch modules) directly in the model, in order."""
-        own = [module for module in self._modules.values() if module is not None]
+        own: list[nn.Module] = []
+        for module in self._modules.values():
+            if module is not None:
+                own += module.parts() if isinstance(module, layers.Tracker) else [module]
         return [
             module for module in own if isinstance(module, layers.Layer) or not _is_state(module)
         ]
