@@ -221,12 +221,20 @@ def _output_names(structure: Any, flat: list[graph.SymbolicTensor]) -> list[str]
         return [str(key) for key in structure]
     names: list[str] = []
     for position, tensor in enumerate(flat):
-        node = tensor.node
+        node = _named_node(tensor)
         known = node is not None and node.kind in ("module", "input")
         name = module_name(node.target) if known and node is not None else f"output_{position + 1}"
         count = sum(other.partition("|")[0] == name for other in names)
         names.append(f"{name}_{count}" if count else name)
     return names
+
+
+def _named_node(tensor: graph.SymbolicTensor) -> graph.Node | None:
+    """Return the node whose layer names an output: not one that only passes it on."""
+    node = tensor.node
+    while node is not None and getattr(node.target, "passes_on", False):
+        node = node.args[0][0].node
+    return node
 
 
 def state_without_graph(state: dict[str, Any]) -> dict[str, Any]:

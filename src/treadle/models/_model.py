@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from treadle import _core, graph, layers, saving, training
-from treadle.models import _functional
+from treadle.models import _added, _functional
 from treadle.models._summary import summarize
 
 
@@ -101,6 +101,21 @@ class Model(training.Trainer):
                 raise NotImplementedError(_no_call(self))
             replay = _functional.compile_program(self)
         return self._pack(replay(self, *self._unpack(inputs)))
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar to `losses`: inside `call`, or a symbolic one to a functional model."""
+        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
+            if isinstance(value, graph.SymbolicTensor):
+                _added.attach(self, _added.AddLoss(), value)
+            else:
+                super().add_loss(value)
+
+    def add_metric(self, value: Any, name: str, aggregation: str = "mean") -> None:
+        """Log a scalar under `name`: inside `call`, or a symbolic one of a functional model."""
+        if isinstance(value, graph.SymbolicTensor):
+            _added.attach(self, _added.AddMetric(name, aggregation), value)
+        else:
+            super().add_metric(value, name, aggregation)
 
     @property
     def layers(self) -> list[nn.Module]:
