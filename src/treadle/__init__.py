@@ -32,7 +32,7 @@ from treadle._core import (
     __version__,
     publish,
 )
-from treadle.autodiff import GradientTape
+from treadle.autodiff import GradientTape, function
 from treadle.graph import SymbolicTensor
 from treadle.initializers import Initializer
 from treadle.layers import Input, Layer
@@ -75,6 +75,7 @@ __all__ = [
     "data",
     "datasets",
     "display",
+    "function",
     "initializers",
     "layers",
     "losses",

@@ -41,6 +41,7 @@ from treadle._core._registry import (
     register_keras_serializable,
     serialize,
 )
+from treadle._core._tracing import tracing, untraced
 from treadle._core._tree import TreeSpec, flatten, leaves, map_structure, unflatten
 from treadle._core._variable import StateVariable, Variable, VariableOwner, as_variable
 from treadle._core._version import __version__
@@ -95,7 +96,9 @@ __all__ = [
     "snake_case",
     "standardize_dtype",
     "torch_dtype",
+    "tracing",
     "unflatten",
     "unique_name",
     "unknown_name",
+    "untraced",
 ]

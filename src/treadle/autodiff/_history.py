@@ -17,7 +17,7 @@ from torch.autograd.graph import get_gradient_edge
 Node = Any
 Edge = tuple[Node, int]
 
-next_number: Callable[[], int] = torch._C._autograd._get_sequence_nr
+next_number: Callable[[], int] = torch._C._autograd._get_sequence_nr  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class History:

@@ -484,3 +484,8 @@ def _torch_gradients(
         if "second time" not in str(error):
             raise
         raise StateError(messages.graph_is_gone()) from error
+
+
+def is_taped() -> bool:
+    """Return whether a tape records in this thread."""
+    return bool(_active.tapes)

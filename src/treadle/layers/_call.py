@@ -118,6 +118,7 @@ def _cast(layer: Layer, tensor: torch.Tensor) -> torch.Tensor:
 # ---- building
 
 
+@_core.untraced
 def build_from_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Build `layer` for these arguments; the first one's shape is what `build` gets."""
     with graph.real_tensors():

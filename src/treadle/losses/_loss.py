@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from treadle._core import Recorded, get_policy, leaves, settings, snake_case, unique_name
+from treadle._core import Recorded, get_policy, leaves, settings, snake_case, unique_name, untraced
 from treadle._core import torch_dtype as to_torch_dtype
 from treadle.losses._checks import check_finite, check_weights, readable, visible
 from treadle.losses._inputs import convert, same_rank, to_tensor
@@ -125,6 +125,7 @@ class Loss(Recorded):
         config = super().get_config()
         return {**config, "name": self.name} if "name" in config else config
 
+    @untraced
     def _check_first(self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> None:
         # Values cannot be read while a program is traced; the check then waits for a call that is not.
         if torch.compiler.is_compiling():

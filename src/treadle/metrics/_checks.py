@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from treadle._core import DataError, explain
+from treadle._core import DataError, explain, untraced
 
 
 def _counted(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
@@ -23,6 +23,7 @@ def _counted(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor
         return values
 
 
+@untraced
 def check_weights(weights: torch.Tensor | None, owner: str) -> None:
     """Raise for weights that are negative or not finite."""
     if weights is None or not weights.numel():
@@ -39,6 +40,7 @@ def check_weights(weights: torch.Tensor | None, owner: str) -> None:
         )
 
 
+@untraced
 def check_probabilities(
     y_pred: torch.Tensor, weights: torch.Tensor | None, owner: str, fix: str
 ) -> None:
@@ -59,6 +61,7 @@ def check_probabilities(
         )
 
 
+@untraced
 def check_class_labels(
     labels: torch.Tensor, classes: int, weights: torch.Tensor | None, owner: str
 ) -> None:
@@ -87,6 +90,7 @@ def check_class_labels(
         )
 
 
+@untraced
 def check_one_hot(
     y_true: torch.Tensor, axis: int, weights: torch.Tensor | None, owner: str
 ) -> None:
@@ -104,6 +108,7 @@ def check_one_hot(
         )
 
 
+@untraced
 def check_binary_labels(labels: torch.Tensor, weights: torch.Tensor | None, owner: str) -> None:
     """Raise for labels other than 0 and 1."""
     values = _counted(labels, weights)

@@ -20,6 +20,7 @@ from treadle._core import (
     explain,
     serialize,
     snake_case,
+    tracing,
     unique_name,
 )
 from treadle.optimizers._accumulation import Accumulation
@@ -242,7 +243,9 @@ class Optimizer(BuildableOptimizer):
             ShapeError: if a gradient has another shape than its variable.
             DataError: if clipping meets a gradient that is not finite.
         """
-        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
+        if tracing.recorder is not None:  # counts, rates and checks live in Python
+            tracing.recorder.call_each_time(self.apply, grads, trainable_variables, weight=weight)
+        elif self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
             self._apply_with_hooks(grads, trainable_variables, weight)
         else:
             self._apply(grads, trainable_variables, weight)
@@ -281,7 +284,11 @@ class Optimizer(BuildableOptimizer):
                 loss = closure()
         self._need_build()
         trained = list(filter(_trainable, self._variables))
-        self._apply(list(map(_grad, trained)), trained, 1.0)
+        grads = list(map(_grad, trained))
+        if tracing.recorder is None:
+            self._apply(grads, trained, 1.0)
+        else:
+            tracing.recorder.call_each_time(self._apply, grads, trained, 1.0)
         return loss
 
     @torch.no_grad()
