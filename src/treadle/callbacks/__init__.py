@@ -13,6 +13,7 @@ from treadle.callbacks._learning_rates import LearningRateScheduler, ReduceLROnP
 from treadle.callbacks._model_checkpoint import ModelCheckpoint
 from treadle.callbacks._progbar_logger import ProgbarLogger
 from treadle.callbacks._remote_monitor import RemoteMonitor
+from treadle.callbacks._report import Report
 from treadle.callbacks._swap_ema_weights import SwapEMAWeights
 from treadle.callbacks._tensorboard import TensorBoard
 from treadle.callbacks._terminate_on_nan import TerminateOnNaN
@@ -33,6 +34,7 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "Report",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
