@@ -21,6 +21,7 @@ _ALLOWED = {
 } | {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): lambda text, _: text.encode("latin-1"),  # how old protocols write bytes
 }
 
 

@@ -19,7 +19,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
         num_classes: The number of classes; by default the largest number in `x` plus one.
 
     Returns:
-        Shape `x.shape + (num_classes,)`, floatx: a tensor for a tensor, an array for anything else.
+        Shape `x.shape + (num_classes,)`: a floatx tensor for a tensor, a float64 array for anything else.
 
     Raises:
         DataError: for numbers that are not in [0, num_classes).
@@ -29,7 +29,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
         >>> treadle.utils.to_categorical([0, 2, 1])
         array([[1., 0., 0.],
                [0., 0., 1.],
-               [0., 1., 0.]], dtype=float32)
+               [0., 1., 0.]])
     """
     numbers = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
     classes = numbers.astype(np.int64)
@@ -46,10 +46,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
                 fix="number the classes from 0 on, or give a larger `num_classes`",
             )
         )
-    rows = np.zeros((classes.size, count), _core.floatx())
+    rows = np.zeros((classes.size, count))
     rows[np.arange(classes.size), classes.reshape(-1)] = 1
     rows = rows.reshape((*classes.shape, count))
-    return torch.from_numpy(rows).to(x.device) if isinstance(x, torch.Tensor) else rows
+    if isinstance(x, torch.Tensor):
+        return torch.from_numpy(rows).to(device=x.device, dtype=_core.torch_dtype(None))
+    return rows
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:

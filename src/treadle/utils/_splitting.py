@@ -9,6 +9,7 @@ import torch
 
 from treadle import _core
 from treadle.data import Dataset
+from treadle.data._inputs import Elements, TensorSlices
 
 
 def split_dataset(
@@ -45,8 +46,7 @@ def split_dataset(
     if shuffle:
         drawn = _core.random_state.draw("dataset") if seed is None else seed
         order = torch.randperm(total, generator=_core.make_generator(drawn))
-        batch = next(iter(rows.batch(total)))
-        rows = Dataset.from_tensor_slices(_core.map_structure(lambda column: column[order], batch))
+        rows = _reordered(rows, order)
     return rows.take(first), rows.skip(total - last)
 
 
@@ -57,6 +57,8 @@ def _rows_of(given: Any) -> Dataset:
     if isinstance(given, (np.ndarray, torch.Tensor, tuple, list, dict)) or hasattr(given, "iloc"):
         return Dataset.from_tensor_slices(given)
     if isinstance(given, Dataset):
+        if isinstance(given._node, TensorSlices):
+            return given
         elements = given
     elif isinstance(given, torch.utils.data.Dataset) and hasattr(given, "__len__"):
         elements = Dataset.from_generator(lambda: (given[i] for i in range(len(given))))  # type: ignore[arg-type]
@@ -70,9 +72,15 @@ def _rows_of(given: Any) -> Dataset:
                 got=type(given).__name__,
             )
         )
-    kept = elements.cache()
-    count = sum(1 for _ in kept)  # reads all into the cache
-    return kept if kept.cardinality() == count else kept.take(count)
+    return Dataset._of(Elements(list(elements)))
+
+
+def _reordered(rows: Dataset, order: torch.Tensor) -> Dataset:
+    node = rows._node
+    if isinstance(node, Elements):
+        return Dataset._of(Elements([node.elements[i] for i in order.tolist()]))
+    assert node.table is not None
+    return Dataset.from_tensor_slices(node.table.gather(order))
 
 
 def _sizes(total: int, left: Any, right: Any) -> tuple[int, int]:
