@@ -205,8 +205,8 @@ def verify(folder: Path) -> None:
     """Raise a CorruptFileError unless every file in `folder` is as its manifest says."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf8"))
-        version, files = manifest["version"], manifest["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        version, files = manifest["version"], dict(manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorruptFileError(
             _damaged(folder, _MANIFEST, f"{type(error).__name__}: {error}")
         ) from error

@@ -255,6 +255,10 @@ def describe_layer(layer: Any) -> dict[str, Any]:
         described["registered_name"] = "Functional"
     elif type(layer).__name__ == "Sequential":
         described["module"] = "keras"
+    elif type(layer).__name__.startswith(
+        "SpatialDropout"
+    ):  # whose constructor Keras gave no `trainable`
+        described["config"] = {k: v for k, v in described["config"].items() if k != "trainable"}
     shape = getattr(layer, "_build_shape", None)
     if shape is not None:
         described["build_config"] = {"input_shape": _plain_shape(shape)}

@@ -1,0 +1,254 @@
+"""Checkpoints: complete or absent, damage is found wherever it is, and what is good is never touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import treadle
+from treadle.saving import CorruptFileError
+
+STATE = {
+    "weights": torch.arange(12.0).reshape(3, 4).t(),
+    "none": None,
+    "counts": [1, 2.5, "three", True],
+    "pair": (1, (2, torch.ones(2, dtype=torch.bfloat16))),
+    "by number": {0: "zero", (1, 2): "pair", "$x": 3},
+    "not finite": [float("nan"), float("inf"), -float("inf")],
+    "array": np.arange(6, dtype="int16").reshape(2, 3).T,
+    "scalar": np.float32(0.1),
+    "bytes": b"\x00\xff",
+    "empty": [{}, [], torch.zeros(0, 3)],
+}
+FILES = ["tensors.safetensors", "state.json", "manifest.json"]
+
+
+def saved(folder: Path, steps: int = 1, **options: Any) -> treadle.Checkpoint:
+    checkpoint = treadle.Checkpoint(folder, **options)
+    for step in range(steps):
+        checkpoint.save({**STATE, "step": step}, step=step)
+    return checkpoint
+
+
+def steps(checkpoint: treadle.Checkpoint) -> list[int]:
+    return [int(path.name[5:14]) for path in checkpoint.paths()]
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    found = saved(tmp_path).load()
+    for key in ("none", "counts", "by number", "bytes"):
+        assert found[key] == STATE[key]
+    assert torch.equal(found["weights"], STATE["weights"])
+    assert (
+        found["weights"].stride() == STATE["weights"].stride()
+    )  # memory order is part of the state
+    assert isinstance(found["pair"], tuple) and torch.equal(
+        found["pair"][1][1], STATE["pair"][1][1]
+    )
+    assert str(found["not finite"]) == "[nan, inf, -inf]"
+    np.testing.assert_array_equal(found["array"], STATE["array"])
+    assert found["array"].dtype == np.int16
+    assert found["scalar"] == pytest.approx(0.1)
+    assert found["empty"][2].shape == (0, 3)
+
+
+def test_models_optimizers_and_generators(tmp_path: Path) -> None:
+    model = treadle.Sequential([treadle.Input((3,)), treadle.layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    state = {
+        "model": model.state_dict(),
+        "optimizer": model.optimizer.state_dict(),
+        "streams": treadle._core.random_state.state_dict(),
+        "torch": torch.get_rng_state(),
+    }
+    checkpoint = treadle.Checkpoint(tmp_path)
+    checkpoint.save(state, step=1)
+    found = checkpoint.load()
+    before = [weight.numpy().copy() for weight in model.weights]
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    model.load_state_dict(found["model"])
+    model.optimizer.load_state_dict(found["optimizer"])
+    assert int(model.optimizer.iterations) == 1
+    assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, model.weights, strict=True))
+    assert found["streams"] == state["streams"]
+    assert torch.equal(found["torch"], state["torch"])
+
+
+def test_states_that_cannot_be_written(tmp_path: Path) -> None:
+    checkpoint = treadle.Checkpoint(tmp_path)
+    with pytest.raises(TypeError, match="/callback/handle cannot be written"):
+        checkpoint.save({"callback": {"handle": object()}}, step=1)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        checkpoint.load()
+    with pytest.raises(FileNotFoundError, match="start without resuming"):
+        treadle.Checkpoint(tmp_path / "nowhere").load()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_truncated_missing_and_longer_files(name: str, tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path, 2)
+    path = checkpoint.paths()[-1] / name
+    data = path.read_bytes()
+    for length in sorted({0, 1, 8, len(data) // 2, len(data) - 1}):
+        path.write_bytes(data[:length])
+        with pytest.warns(
+            treadle.TreadleWarning, match=r"damaged[\s\S]*checkpoint before it is used"
+        ):
+            assert checkpoint.load()["step"] == 0
+    path.write_bytes(data + b"x")
+    with pytest.warns(treadle.TreadleWarning, match="damaged"):
+        assert checkpoint.load()["step"] == 0
+    path.unlink()
+    with pytest.warns(treadle.TreadleWarning, match="damaged"):
+        assert checkpoint.load()["step"] == 0
+    path.write_bytes(data)
+    assert checkpoint.load()["step"] == 1
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_flipped_bits(name: str, tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path)
+    path = checkpoint.paths()[0] / name
+    data = path.read_bytes()
+    wanted = checkpoint.load()["weights"]
+    for position in range(len(data)):
+        flipped = bytearray(data)
+        flipped[position] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        try:
+            found = checkpoint.load()["weights"]
+        except CorruptFileError:
+            continue
+        # White space, and the manifest's own step and metrics, are not what is restored.
+        assert name == "manifest.json"
+        assert torch.equal(found, wanted)
+
+
+def test_all_damaged_is_an_error(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path, 2)
+    for path in checkpoint.paths():
+        (path / "state.json").write_text("{}")
+    with (
+        pytest.warns(treadle.TreadleWarning, match="damaged"),
+        pytest.raises(CorruptFileError, match=r"No checkpoint .* is whole"),
+    ):
+        checkpoint.load()
+    with pytest.raises(CorruptFileError, match="damaged"):
+        checkpoint.load(checkpoint.paths()[0])
+
+
+def test_manifests_of_other_versions_and_names(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path)
+    path = checkpoint.paths()[0] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for change in ({"version": 2}, {"files": {"../x": {}}}, {"files": 3}, {"files": {}}):
+        path.write_text(json.dumps({**manifest, **change}))
+        with pytest.raises(CorruptFileError):
+            checkpoint.load()
+
+
+def test_pruning_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
+    checkpoint = treadle.Checkpoint(tmp_path, keep=2, keep_best=1, monitor="val_loss")
+    for step, loss in enumerate([3.0, 1.0, 2.0, float("nan"), 5.0, 4.0]):
+        checkpoint.save({"step": step}, step=step, metrics={"val_loss": loss})
+    assert steps(checkpoint) == [1, 4, 5]
+    checkpoint = treadle.Checkpoint(tmp_path / "b", keep=1, keep_best=2, monitor="val_accuracy")
+    for step, accuracy in enumerate([0.5, 0.9, 0.7, 0.8, 0.1]):
+        checkpoint.save({"step": step}, step=step, metrics={"val_accuracy": accuracy})
+    assert steps(checkpoint) == [1, 3, 4]
+    assert steps(saved(tmp_path / "c", 5, keep=3)) == [2, 3, 4]
+
+
+def test_a_step_that_was_saved_before(tmp_path: Path) -> None:
+    checkpoint = treadle.Checkpoint(tmp_path)
+    for number in range(3):
+        checkpoint.save({"number": number}, step=7)
+    assert checkpoint.load()["number"] == 2
+    assert len(checkpoint.paths()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"keep": 0}, "an integer >= 1"),
+        ({"keep": True}, "an integer >= 1"),
+        ({"keep_best": -1}, "an integer >= 0"),
+        ({"keep_best": 1}, "monitor"),
+        ({"mode": "mix"}, "did you mean"),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], text: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=text):
+        treadle.Checkpoint(tmp_path, **arguments)
+
+
+_SAVE = """
+import os, signal, sys, torch, treadle
+from treadle.saving import _atomic, _checkpoint, _state_files
+def killed(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+where = sys.argv[2]
+if where == "tensors":
+    _state_files.save_file = killed
+elif where == "manifest":
+    _checkpoint.json.dumps = killed
+elif where == "sync":
+    os.fsync = killed
+elif where == "rename":
+    os.rename = killed
+elif where == "prune":
+    _checkpoint.shutil.rmtree = killed
+try:
+    state = {"step": 1, "weights": torch.ones(300, 300)}
+    treadle.Checkpoint(sys.argv[1], keep=1).save(state, step=1)
+except OSError as error:
+    print("told:", error)
+"""
+
+
+def run(folder: Path, where: str, limit: int | None = None) -> subprocess.CompletedProcess[str]:
+    def restrict() -> None:
+        if limit is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return subprocess.run(
+        [sys.executable, "-c", _SAVE, str(folder), where],
+        capture_output=True,
+        text=True,
+        preexec_fn=restrict,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.parametrize("where", ["tensors", "manifest", "sync", "rename", "prune"])
+def test_killed_while_saving(where: str, tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path)
+    done = run(tmp_path, where)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert checkpoint.load()["step"] == (1 if where == "prune" else 0)
+    checkpoint.save({"step": 2}, step=2)
+    assert checkpoint.load()["step"] == 2
+    assert all(path.name.startswith("step-") for path in tmp_path.iterdir())  # nothing is left over
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path)
+    for limit in (100, 10_000, 200_000):
+        done = run(tmp_path, "nowhere", limit)
+        assert done.returncode in (0, 1), done.stderr
+        assert "told:" in done.stdout or "Error" in done.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["step-000000000"]
+        assert checkpoint.load()["step"] == 0
