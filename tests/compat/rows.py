@@ -311,13 +311,14 @@ def _neural() -> list[Row]:
 
 
 def _images() -> list[Row]:
+    smaller = IMAGE.reshape(1, 4, 2, 3, 3).mean((1, 3))
     gray = (IMAGE * [0.2989, 0.587, 0.114]).sum(-1, keepdims=True)
     middle = IMAGE[1:3, 1:5]
     mean = IMAGE.mean((0, 1), keepdims=True)
     return [
         ("image.resize", (np.ones((4, 4, 1), "float32"), (2, 8)), {}, np.ones((2, 8, 1))),
         ("image.resize", (IMAGE, (2, 3), "area"), {}, IMAGE.reshape(2, 2, 3, 2, 3).mean((1, 3))),
-        ("image.resize", (IMAGE, (2, 2)), {"preserve_aspect_ratio": True, "method": "area"}, IMAGE.reshape(1, 4, 2, 3, 3).mean((1, 3))),
+        ("image.resize", (IMAGE, (2, 2)), {"preserve_aspect_ratio": True, "method": "area"}, smaller),
         ("image.flip_left_right", (IMAGE,), {}, IMAGE[:, ::-1]),
         ("image.flip_up_down", (IMAGE,), {}, IMAGE[::-1]),
         ("image.rot90", (IMAGE,), {}, np.rot90(IMAGE)),

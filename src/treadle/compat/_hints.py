@@ -40,7 +40,6 @@ HINTS: dict[str, str] = {
     r"tensorflow\.(lookup(\..*)?)": "a dict, or a StringLookup layer",
     r"tensorflow\.TensorArray": "a list, and torch.stack at the end",
     r"tensorflow\.custom_gradient": "torch.autograd.Function",
-    r"tensorflow\.(newaxis)": "None",
     # Files
     r"tensorflow\.(io|image)\.(decode_\w+|read_file|encode_\w+|write_file)": "PIL.Image, or keras.utils.load_img",
     r"tensorflow\.(io\.gfile|gfile)(\..*)?": "pathlib and shutil",
@@ -48,6 +47,7 @@ HINTS: dict[str, str] = {
     r"tensorflow\.saved_model(\..*)?": "model.save(path) and keras.models.load_model(path), or model.export(path)",
     r"tensorflow\.lite(\..*)?": "model.export(path)",
     r"tensorflow\.train\.(Checkpoint|CheckpointManager|latest_checkpoint)": "treadle.Checkpoint",
+    r"tensorflow\.train": "treadle.Checkpoint; optimizers are in tf.keras.optimizers",
     r"tensorflow\.train\.\w*(Optimizer)": "the optimizer of the same name in tf.keras.optimizers",
     r"tensorflow\.train\.(Example|Feature|Features|BytesList|FloatList|Int64List)": (
         "NumPy arrays, and tf.data.Dataset.from_tensor_slices"

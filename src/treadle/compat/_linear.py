@@ -77,7 +77,9 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
 
 def global_norm(t_list: Any, name: str | None = None) -> Any:
     """Return the L2 norm of all tensors together; None counts as nothing."""
-    return torch.sqrt(torch.stack([torch.sum(as_tensor(t) ** 2) for t in t_list if t is not None]).sum())
+    return torch.sqrt(
+        torch.stack([torch.sum(as_tensor(t) ** 2) for t in t_list if t is not None]).sum()
+    )
 
 
 def clip_by_global_norm(

@@ -5,6 +5,7 @@ A namespace has names of its own, and may have all public names of a treadle mod
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import re
@@ -59,6 +60,10 @@ class Catalogue:
         self.namespaces = dict(namespaces)
         self.aliases = dict(sorted(aliases.items(), key=lambda item: -len(item[0])))
         self.hints = [(re.compile(pattern), hint) for pattern, hint in hints.items()]
+        for path in (*namespaces, *aliases):
+            for end in (match.start() for match in re.finditer(r"\.", path)):
+                if not self.has_namespace(path[:end]):  # a package that only holds others
+                    self.namespaces[path[:end]] = Namespace()
         self.roots = {path.partition(".")[0] for path in (*namespaces, *aliases)}
         self._modules: dict[str, LookAlike] = {}
 
@@ -177,11 +182,11 @@ VERSIONS = {"keras": "3.15.0", "tensorflow": "2.19.0", "tensorflow_datasets": "4
 
 def _treadle_object(path: str) -> Any:
     """Return what treadle has at `path` ("treadle.layers.Dense"), or the mark for nothing."""
-    room, *parts = path.split(".")[1:]
-    try:  # also rooms that `import treadle` leaves out
-        found: Any = importlib.import_module(f"treadle.{room}")
-    except ModuleNotFoundError:
-        found, parts = importlib.import_module("treadle"), [room, *parts]
+    package, *parts = path.split(".")
+    found: Any = importlib.import_module(package)
+    with contextlib.suppress(ModuleNotFoundError, IndexError):
+        # Also rooms that `import treadle` leaves out.
+        found, parts = importlib.import_module(f"{package}.{parts[0]}"), parts[1:]
     for part in parts:
         listed = getattr(found, "__all__", None)
         if isinstance(found, ModuleType) and part not in (listed or ()):
