@@ -145,3 +145,19 @@ def shape_error(y_true: Tensor, y_pred: Tensor) -> ShapeError:
             "torch.broadcast_tensors(y_true, y_pred) where broadcasting is meant",
         )
     )
+
+
+def check_not_broadcast(values: Any, y_true: Any, y_pred: Any) -> None:
+    """Raise when a loss of the user's stretched the targets over an output that has more values."""
+    if not all(isinstance(item, Tensor) for item in (values, y_true, y_pred)) or values.dim() == 0:
+        return
+    stretched = values.numel() >= y_pred.numel() > y_true.numel() and values.dim() == y_pred.dim()
+    crossed = values.numel() > max(y_true.numel(), y_pred.numel())
+    if (stretched and y_pred.dim() > 1) or crossed or _wider(values, y_true, y_pred):
+        raise shape_error(y_true, y_pred)
+
+
+def _wider(values: Tensor, y_true: Tensor, y_pred: Tensor) -> bool:
+    """Return whether an output of width 1 was stretched over wider targets."""
+    narrow = y_pred.dim() == y_true.dim() > 1 and y_pred.shape[-1] == 1 < y_true.shape[-1]
+    return narrow and values.shape == y_true.shape

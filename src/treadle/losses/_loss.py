@@ -10,7 +10,7 @@ from torch import Tensor
 from treadle._core import Recorded, get_policy, leaves, settings, snake_case, unique_name, untraced
 from treadle._core import torch_dtype as to_torch_dtype
 from treadle.losses._checks import check_finite, check_weights, readable, visible
-from treadle.losses._inputs import convert, same_rank, to_tensor
+from treadle.losses._inputs import check_not_broadcast, convert, same_rank, to_tensor
 from treadle.losses._reduction import MEANS, check_reduction, reduce_weighted
 
 
@@ -60,6 +60,7 @@ class Loss(Recorded):
         self._dtype = to_torch_dtype(get_policy(dtype or settings.floatx).compute_dtype)
         self._keeps_float64 = dtype is None
         self._fuses = reduction in MEANS
+        self._result_checked = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,6 +99,9 @@ class Loss(Recorded):
         y_true, y_pred = self._prepare(y_true, y_pred)
         y_true, mask = self._hide(y_true, mask)
         values = self.call(y_true, y_pred)
+        if self.checks and not self._result_checked:
+            check_not_broadcast(values, y_true, y_pred)
+            self._result_checked = True
         return reduce_weighted(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
