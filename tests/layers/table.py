@@ -368,6 +368,17 @@ RECURRENT = [
     Row("ConvLSTM3D", {"filters": 2, "kernel_size": 2}, (3, 4, 3, 4, 2)),
 ]
 
+_QUERY = [(3, 4), (5, 4)]
+
+ATTENTION = [
+    Row("Attention", {}, _QUERY),
+    Row("Attention", {"use_scale": True, "score_mode": "concat"}, _QUERY),
+    Row("Attention", {"use_scale": True}, [(3, 4), (5, 2), (5, 4)]),
+    Row("Attention", {"dropout": 0.5}, _QUERY, random=True),
+    Row("AdditiveAttention", {"use_scale": False}, _QUERY),
+    Row("AdditiveAttention", {}, [(3, 4), (5, 2), (5, 4)]),
+]
+
 ROWS = [
     *CONVOLUTION,
     *POOLING,
@@ -378,6 +389,7 @@ ROWS = [
     *REGULARIZATION,
     *CORE,
     *RECURRENT,
+    *ATTENTION,
 ]
 
 # One variant of each layer, for tests in which the arguments make no difference.

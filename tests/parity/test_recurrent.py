@@ -22,8 +22,13 @@ MASKS = {
 
 def pair(make: Any, keras: Any, x: torch.Tensor = X) -> tuple[Any, Any]:
     """Return a layer of each library, with the same weights."""
+    return pair_of(make, keras, x)
+
+
+def pair_of(make: Any, keras: Any, *inputs: Any) -> tuple[Any, Any]:
+    """Return a layer of each library, with the same weights."""
     ours, theirs = make(layers), make(keras.layers)
-    ours(x), theirs(x)
+    ours(*inputs), theirs(*inputs)
     generator = np.random.default_rng(0)
     weights = [generator.normal(0, 0.5, w.shape).astype("float32") for w in theirs.weights]
     ours.set_weights(weights), theirs.set_weights(weights)

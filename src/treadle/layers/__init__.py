@@ -10,6 +10,7 @@ from treadle.layers._adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
+from treadle.layers._attention import AdditiveAttention, Attention
 from treadle.layers._batch_normalization import BatchNormalization
 from treadle.layers._bidirectional import Bidirectional
 from treadle.layers._call import build_by_running, collect_weights, regularized_weights
@@ -65,6 +66,7 @@ from treadle.layers._merging import (
     multiply,
     subtract,
 )
+from treadle.layers._multi_head_attention import GroupQueryAttention, MultiHeadAttention
 from treadle.layers._noise import AlphaDropout, GaussianDropout, GaussianNoise
 from treadle.layers._normalization_layers import (
     GroupNormalization,
@@ -123,7 +125,9 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -176,6 +180,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -194,6 +199,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
