@@ -249,6 +249,25 @@ class Model(training.Trainer):
         """Write the whole model to a file `*.keras` or `*.h5`; see `treadle.saving.save_model`."""
         saving.save_model(self, filepath, overwrite)
 
+    def export(
+        self,
+        filepath: Any,
+        format: str | None = None,
+        verbose: Any = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write a program for inference, `*.pt2` or `*.onnx`, that runs without treadle.
+
+        Args:
+            filepath: A path that ends in `.pt2` (for `torch.export.load`) or `.onnx`.
+            format: `"torch"` or `"onnx"`; by default the ending says it.
+            verbose: Whether to print where the program was written.
+            input_signature: Example inputs, for models that do not know theirs.
+            **kwargs: For `torch.export.export` or `torch.onnx.export`.
+        """
+        saving.export_model(self, filepath, format, verbose, input_signature, **kwargs)
+
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights to a file `*.weights.h5` or `*.safetensors`; see `treadle.saving.save_weights`."""
         saving.save_weights(self, filepath, overwrite)

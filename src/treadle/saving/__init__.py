@@ -18,6 +18,7 @@ from treadle.saving._config import (
     model_to_json,
 )
 from treadle.saving._errors import UnsafeFileError
+from treadle.saving._export import export_model
 from treadle.saving._functional_config import describe_layer
 from treadle.saving._inspect import inspect_file
 from treadle.saving._model_files import load_model, save_model
