@@ -390,3 +390,40 @@ def test_a_run_on_a_dataset_resumes_with_the_same_bits(
     with pytest.raises(Stop):
         run("cut", stop_at=6)
     assert run("cut") == whole
+
+
+IMAGES = np.random.default_rng(2).integers(0, 256, (12, 8, 8, 3)).astype("uint8")
+CLASSES = np.arange(12) % 2
+LOOKS: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "unscaled": (IMAGES, {}, r"(?s)images look unscaled.*/ 255.*Rescaling"),
+    "unscaled floats": (IMAGES.astype("float32"), {}, "images look unscaled"),
+    "other layout": (IMAGES.transpose(0, 3, 1, 2) / 255, {}, r"(?s)look channels-first.*\(12, 3, 8, 8\)"),
+    "sorted": (IMAGES / 255, {"validation_split": 0.25, "y": np.sort(CLASSES)}, "sorted by class"),
+    "never validated": (
+        IMAGES / 255,
+        {"validation_data": (IMAGES / 255, CLASSES), "validation_freq": 3},
+        "(?s)never used.*validation_freq=3, epochs=1",
+    ),
+}  # fmt: skip
+
+
+def convolving(*before: Any) -> Any:
+    kernel = treadle.layers.Conv2D(2, 3, padding="same")
+    made = treadle.Sequential([*before, kernel, treadle.layers.Flatten(), treadle.layers.Dense(2)])
+    made.compile("sgd", treadle.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return made
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_what_is_rarely_meant_is_worth_a_word(name: str) -> None:
+    x, options, message = LOOKS[name]
+    with pytest.warns(TreadleWarning, match=message):
+        convolving().fit(x, **{"y": CLASSES, "verbose": 0, **options})
+
+
+def test_what_is_meant_is_taken_without_a_word() -> None:
+    convolving(treadle.layers.Rescaling(1 / 255)).fit(IMAGES, CLASSES, verbose=0)
+    scaled = IMAGES.astype("float32") / 255
+    held = {"validation_data": (scaled, np.sort(CLASSES))}
+    convolving().fit(scaled, CLASSES, validation_split=0.25, verbose=0)
+    convolving().fit(scaled, np.sort(CLASSES), verbose=0, **held)

@@ -144,8 +144,7 @@ def test_housing(keras: Any, monkeypatch: Any, files: Path, name: str, options: 
 @pytest.mark.parametrize("name", ["imdb", "reuters"])
 def test_texts(keras: Any, monkeypatch: Any, files: Path, name: str, options: Any) -> None:
     check_equal(*both(keras, monkeypatch, files, name, **options))
-    if name == "reuters":
-        check_equal(*both(keras, monkeypatch, files, name, maxlen=12, **options))
+    check_equal(*both(keras, monkeypatch, files, name, maxlen=12, **options))
     module = getattr(treadle.datasets, name)
     assert module.get_word_index() == {"the": 1, "of": 2}
 

@@ -19,7 +19,7 @@ from treadle.data._sources import (
 from treadle.data._storage import AUTOTUNE
 from treadle.data._streams import first_batch
 from treadle.data._structure import TensorSpec
-from treadle.data._weights import apply_class_weight, weigh_classes
+from treadle.data._weights import weigh_classes
 
 __all__ = [
     "AUTOTUNE",

@@ -69,6 +69,11 @@ class SplitInfo:
     Args:
         name: Its name.
         num_examples: How many examples it has.
+
+    Example:
+        >>> import treadle
+        >>> treadle.data.SplitInfo("train", 60_000).num_examples
+        60000
     """
 
     name: str
@@ -84,6 +89,12 @@ class DatasetInfo:
         features: By name, a `TensorSpec`, or a `ClassLabel` for the labels.
         splits: By name, its parts.
         supervised_keys: The names of input and target.
+
+    Example:
+        >>> import treadle
+        >>> _, info = treadle.data.load("digits", with_info=True)
+        >>> info.name, info.splits["train"].num_examples
+        ('digits', 1437)
     """
 
     name: str

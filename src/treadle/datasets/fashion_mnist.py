@@ -52,10 +52,10 @@ def load_data() -> tuple[Arrays, Arrays]:
 def _read(name: str) -> np.ndarray:
     md5, shape = _FILES[name]
     source = Source(f"Fashion-MNIST ({name})", KERAS_FILES + name, md5=md5)
-    return read_idx(locate(Path("fashion-mnist") / name, source), shape)
+    return _read_idx(locate(Path("fashion-mnist") / name, source), shape)
 
 
-def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Return the bytes of a compressed IDX file of this shape.
 
     Raises:

@@ -92,5 +92,19 @@ def load_data(
 
 
 def get_word_index(path: str | os.PathLike[str] = "imdb_word_index.json") -> dict[str, int]:
-    """Return the number of each word, to which `load_data` adds `index_from`."""
+    """Return the number of each word, to which `load_data` adds `index_from`.
+
+    Args:
+        path: A path, or the name of the file in the folders where `load_data` looks.
+
+    Raises:
+        DataError: if the file is another, or neither there nor to be downloaded.
+
+    Example:
+        >>> import treadle
+        >>> from pathlib import Path
+        >>> _ = Path("words.json").write_text('{"the": 1, "and": 2}')  # the real one is longer
+        >>> treadle.datasets.imdb.get_word_index("words.json")["and"]
+        2
+    """
     return read_words(path, _WORDS)

@@ -17,6 +17,7 @@ from treadle.training import _step
 from treadle.training._adapters import join, listed, one_batch, validation_source, with_scheduler
 from treadle.training._batches import batches_of_epoch, check_count, placement
 from treadle.training._compiled import Compiled
+from treadle.training._first_look import check_validated, look_over
 from treadle.training._logs import FloatLogs, LazyLogs, as_floats
 from treadle.training._loop import Loop
 
@@ -147,12 +148,14 @@ class Trainer(layers.Layer):
         self._require_compiled("fit")
         callbacks = with_scheduler(callbacks, self._scheduler)
         source = data.make_source(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
+        look_over(self, source, 0.0 if validation_data is not None else validation_split)
         if validation_split and validation_data is None:
             source, validation_data = data.split_source(source, validation_split, 0)
         source = data.weigh_classes(source, class_weight)
         if validation_data is not None:
             size = validation_batch_size or batch_size
             validation_data = validation_source(validation_data, size)
+        check_validated(validation_data, validation_freq, epochs)
         loop = Loop(
             source,
             epochs=epochs,
