@@ -287,7 +287,7 @@ def _neural() -> list[Row]:
         ),
         ("nn.moments", (X, [0]), {}, (X.mean(0), X.var(0))),
         ("nn.batch_normalization", (X, X.mean(0), X.var(0), 1.0, 2.0, 0.1), {}, normal),
-        ("nn.bias_add", (X, [1.0, 2.0, 3.0]), {}, X + [1, 2, 3]),
+        ("nn.bias_add", (X, [1.0, 2.0, 3.0]), {}, X + np.float32([1, 2, 3])),
         ("nn.embedding_lookup", (X, [1, 1, 0]), {}, X[[1, 1, 0]]),
         ("nn.top_k", (LOGITS,), {}, ([[2.0], [3.0]], [[0], [2]])),
         ("nn.in_top_k", ([0, 0], LOGITS, 2), {}, [True, False]),
