@@ -81,6 +81,7 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Remove the folder, if training has ended as planned: by its last epoch, or because it was asked to stop."""
-        ended = self._epochs_done == self.params.get("epochs") or self.model.stop_training
+        asked = getattr(self.model, "stop_training", False)
+        ended = asked or self._epochs_done == self.params.get("epochs")
         if self.delete_checkpoint and ended and sys.exc_info()[0] is None:
             shutil.rmtree(self.backup_dir, ignore_errors=True)

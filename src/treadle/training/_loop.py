@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from treadle import _core, display, graph
-from treadle.callbacks import CallbackList, History
+from treadle.callbacks import BackupAndRestore, CallbackList, History
 from treadle.training._batches import as_source, check_count, check_epochs, used_up
 from treadle.training._epoch import Epoch
 from treadle.training._keeper import Keeper
@@ -123,6 +123,9 @@ class Loop:
         )
         optimizer = getattr(model, "optimizer", None)
         self.tracked: list[Any] = [] if optimizer is None else [optimizer]
+        for callback in self.callbacks.callbacks:
+            if isinstance(callback, BackupAndRestore) and resume is None:
+                resume, save_every = callback.backup_dir, callback.save_every
         self.keeper = None if resume is None else Keeper(self, resume, save_every)
         self.precision = Precision(model, accumulation, precision)
         self._batch_size = batch_size
