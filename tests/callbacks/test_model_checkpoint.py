@@ -160,9 +160,7 @@ def test_a_missing_monitor_saves_nothing_and_is_told(tmp_path: Path) -> None:
     save = ModelCheckpoint(tmp_path / "m.keras", "val_maee", save_best_only=True)
     model = small_model()
     model.compile("sgd", "mse", metrics=["mae"])
-    with pytest.raises(
-        treadle.UnknownNameError, match=r"(?s)'val_mae'.*did you mean 'val_mae'"
-    ):
+    with pytest.raises(treadle.UnknownNameError, match=r"(?s)'val_mae'.*did you mean 'val_mae'"):
         model.fit(X, Y, verbose=0, validation_data=(X, Y), callbacks=save)
     assert not list(tmp_path.iterdir())
 

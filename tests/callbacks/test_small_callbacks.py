@@ -39,7 +39,9 @@ def test_events_without_a_function_cost_nothing() -> None:
 def test_wrong_functions_are_told() -> None:
     with pytest.raises(TypeError, match="did you mean `on_epoch_end`"):
         LambdaCallback(on_epoch_ends=print)
-    with pytest.raises(TypeError, match=r"(?s)`on_train_end` of LambdaCallback cannot be called.*3"):
+    with pytest.raises(
+        TypeError, match=r"(?s)`on_train_end` of LambdaCallback cannot be called.*3"
+    ):
         LambdaCallback(on_train_end=3)  # type: ignore[arg-type]
 
 

@@ -178,7 +178,9 @@ def test_the_direction_follows_from_the_metrics_class() -> None:
 
 def test_a_loop_without_a_model_cannot_be_stopped() -> None:
     loop = treadle.Loop(torch.ones(4), verbose=0, callbacks=EarlyStopping("loss"))
-    with pytest.raises(treadle.StateError, match=r"(?s)EarlyStopping needs a model to stop.*model="):
+    with pytest.raises(
+        treadle.StateError, match=r"(?s)EarlyStopping needs a model to stop.*model="
+    ):
         for _ in loop:
             pass
 
