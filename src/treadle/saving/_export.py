@@ -108,6 +108,7 @@ class _Inference(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        self.training = False
 
     def forward(self, inputs: Any) -> Any:
         return self.model(inputs, training=False)
@@ -155,8 +156,17 @@ def _write_onnx(path: Path, model: Any, examples: Any, kwargs: dict[str, Any]) -
             )
         ) from error
     shapes = (_free_sizes(model, examples),)
-    options: dict[str, Any] = {"dynamo": True, "external_data": False, "dynamic_shapes": shapes}
-    torch.onnx.export(_Inference(model), (examples,), str(path), **{**options, **kwargs})
+    options: dict[str, Any] = {
+        "dynamo": True,
+        "external_data": False,
+        "verbose": False,
+        "dynamic_shapes": shapes,
+        **kwargs,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch about itself
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(_Inference(model), (examples,), str(path), **options)
     evaluator: Any = reference.ReferenceEvaluator(onnx.load(str(path)))
     names = evaluator.input_names
     leaves = [leaf.numpy() for leaf in _core.leaves(examples)]
