@@ -156,7 +156,7 @@ class Loop:
                 yield epoch
                 logs, begun = epoch.finish(), None
                 if self.keeper is not None:
-                    self.keeper.save(None, self.epochs if self.stopped() else index + 1)
+                    self.keeper.after_epoch(self.epochs if self.stopped() else index + 1)
                 if self.stopped():
                     break
         finally:
@@ -164,17 +164,9 @@ class Loop:
 
     def _close(self, logs: dict[str, Any], random_state: torch.Tensor) -> None:
         """End the run: checkpoint what is unsaved, close the bar, tell the callbacks."""
-        keeper, epoch = self.keeper, self._epoch
         try:
-            if keeper is not None:
-                keeper.unlisten()
-                if (
-                    epoch is not None
-                    and not epoch.ended
-                    and epoch.between_steps
-                    and keeper.signal is None
-                ):
-                    keeper.save(epoch.settled(), epoch.index)
+            if self.keeper is not None:
+                self.keeper.close(self._epoch)
         finally:
             self.progress.close()
             torch.set_rng_state(random_state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -38,7 +39,8 @@ class Precision:
         self.accumulation = accumulation
         self.dtype = getattr(torch, short)
         self.scaler = torch.amp.GradScaler(self._device_type(), enabled=self.dtype == torch.float16)
-        self._waiting = 0
+        self._steppers: list[Any] = []  # in the order in which they were first seen
+        self._waiting: list[int] = []  # steps whose gradients wait, for each of them
 
     def _device_type(self) -> str:
         parameters = getattr(self.model, "parameters", None)
@@ -51,23 +53,51 @@ class Precision:
 
     def backward(self, loss: torch.Tensor) -> None:
         """Add the gradients of `loss / accumulation` to those that wait."""
-        self._waiting += 1
         self.scaler.scale(loss / self.accumulation if self.accumulation > 1 else loss).backward()
 
     def step(self, steppers: tuple[Any, ...], last: bool) -> bool:
-        """Let `steppers` use the gradients, if there are enough or the epoch ends here."""
-        if self._waiting < self.accumulation and not last:
-            return False
-        # Fewer steps than usual at the end of an epoch: their mean, not their part of a full mean.
-        missing = self.accumulation / self._waiting if self._waiting else 1.0
+        """Let `steppers` use the gradients, if there are enough or the epoch ends here; returns whether they did."""
+        stepped = False
         for optimizer in steppers:
-            if missing != 1.0:
-                _scale_gradients(optimizer, missing)
+            number = self._number_of(optimizer)
+            self._waiting[number] += 1
+            waiting = self._waiting[number]
+            if waiting < self.accumulation and not last:
+                continue
+            if waiting < self.accumulation:
+                # Fewer steps than usual at the end of an epoch: their mean, not their part of a full mean.
+                _scale_gradients(optimizer, self.accumulation / waiting)
             self.scaler.step(optimizer)
             optimizer.zero_grad()
-        self.scaler.update()
-        self._waiting = 0
-        return True
+            self._waiting[number] = 0
+            stepped = True
+        if stepped:
+            self.scaler.update()
+        return stepped
+
+    def _number_of(self, optimizer: Any) -> int:
+        for number, known in enumerate(self._steppers):
+            if known is optimizer:
+                return number
+        self._steppers.append(optimizer)
+        if len(self._waiting) < len(self._steppers):
+            self._waiting.append(0)
+        return len(self._steppers) - 1
+
+    @property
+    def waits(self) -> bool:
+        """Whether gradients wait for more steps."""
+        return any(self._waiting)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the scale of the loss, and how many steps wait."""
+        return {"scaler": self.scaler.state_dict(), "waiting": list(self._waiting)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        if state["scaler"]:
+            self.scaler.load_state_dict(dict(state["scaler"]))
+        self._steppers, self._waiting = [], list(state["waiting"])
 
 
 def _scale_gradients(optimizer: Any, factor: float) -> None:
