@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -261,6 +263,8 @@ def test_python_that_depends_on_values_stays_eager_with_the_line_named():
             return x
         return -x
 
+    with pytest.warns(treadle.TreadleWarning, match=r"if x.sum\(\) > 0: .*\n.*torch.where"):
+        positive(torch.ones(2))
     for sign in (1.0, -1.0, 1.0):
         assert positive(torch.full((2,), sign)).tolist() == [1.0, 1.0]
     assert "eager because it reads a value: test_function.py:" in positive.explain()
@@ -283,11 +287,71 @@ def test_python_that_depends_on_values_stays_eager_with_the_line_named():
 )
 def test_each_way_to_read_values_is_noticed(what, body):
     program = function(body)
+    with pytest.warns(treadle.TreadleWarning, match="stays eager"):
+        program(torch.full((3,), 5.0))
     for value in (1.0, 2.0, 3.0):
         x = torch.full((3,), value)
         x[0] = value + 1
         torch.testing.assert_close(program(x), body(x))
     assert "eager" in program.explain() and what in program.explain()
+
+
+def test_results_kept_in_attributes_and_outer_names_are_noticed():
+    class Average(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("mean", torch.zeros(2))
+
+        def forward(self, x):
+            self.mean = 0.5 * self.mean + 0.5 * x
+            return self.mean
+
+    module, total = Average(), torch.zeros(2)
+
+    @function
+    def follow(x):
+        return module(x) * 2
+
+    @function
+    def count(x):
+        nonlocal total
+        total = total + x
+
+    with pytest.warns(treadle.TreadleWarning, match=r"Average.mean; write into a tensor .*copy_"):
+        follow(torch.ones(2))
+    with pytest.warns(treadle.TreadleWarning, match="keeps a result in total"):
+        count(torch.ones(2))
+    for _ in range(3):
+        last = follow(torch.ones(2))
+        count(torch.ones(2))
+    assert total.tolist() == [4.0, 4.0] and last.tolist() == [2 * 0.9375] * 2
+
+
+def test_memory_is_flat_and_what_was_recorded_is_freed():
+    w = treadle.Variable(torch.ones(10))
+    optimizer = treadle.optimizers.SGD(1e-9)
+
+    @function
+    def step(x):
+        with GradientTape() as tape:
+            loss = (w * x * x).sum()
+        optimizer.apply(tape.gradient(loss, [w]), [w])
+        return loss
+
+    def tensors():
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    x = torch.ones(10)
+    optimizer.build([w])
+    before = tensors()
+    for _ in range(20):
+        step(x)
+    after = tensors()
+    assert after - before <= 3  # what belongs to the function: constants and the optimizer's plan
+    for _ in range(2000):
+        step(x)
+    assert tensors() == after
 
 
 def test_first_batches_are_checked_inside_too():

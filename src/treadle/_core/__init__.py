@@ -13,6 +13,7 @@ from treadle._core._errors import (
 )
 from treadle._core._facade import publish
 from treadle._core._logits import recall_logits, remember_logits
+from treadle._core._masks import recall_mask, remember_mask
 from treadle._core._names import clear_session, snake_case, unique_name
 from treadle._core._precision import (
     DTypePolicy,
@@ -41,7 +42,7 @@ from treadle._core._registry import (
     register_keras_serializable,
     serialize,
 )
-from treadle._core._tracing import tracing, untraced
+from treadle._core._tracing import Recorder, tracing, untraced
 from treadle._core._tree import TreeSpec, flatten, leaves, map_structure, unflatten
 from treadle._core._variable import StateVariable, Variable, VariableOwner, as_variable
 from treadle._core._version import __version__
@@ -51,6 +52,7 @@ __all__ = [
     "DataError",
     "Family",
     "Recorded",
+    "Recorder",
     "ShapeError",
     "StateError",
     "StateVariable",
@@ -83,9 +85,11 @@ __all__ = [
     "publish",
     "random_state",
     "recall_logits",
+    "recall_mask",
     "register_keras_serializable",
     "reject_unknown",
     "remember_logits",
+    "remember_mask",
     "serialize",
     "set_dtype_policy",
     "set_epsilon",

@@ -29,7 +29,9 @@ class Recorder(Protocol):
 class Tracing(threading.local):
     """What this thread records, if anything."""
 
-    recorder: Recorder | None = None
+    def __init__(self) -> None:
+        # Set here, not on the class: torch.compile guards on the instance's own attributes.
+        self.recorder: Recorder | None = None
 
 
 tracing = Tracing()

@@ -20,10 +20,11 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from treadle._core import StateError, TreadleWarning, explain, leaves, tracing
 from treadle.autodiff import _signature as signature
+from treadle.autodiff._escapes import find as find_escapes
 from treadle.autodiff._guards import Guards
 from treadle.autodiff._program import Call, Program, Stretch
 from treadle.autodiff._recorder import Recording, record
-from treadle.autodiff._tape import is_taped
+from treadle.autodiff._recording_tape import is_taped
 
 _MOST_PROGRAMS = 64
 _MANY_TRACES = 8
@@ -70,7 +71,7 @@ class Function:
         self._must_compile = bool(jit_compile)
         self._entries: dict[Any, Entry] = {}
         self._lock = threading.RLock()
-        self._warned = False
+        self._warned = self._told_eager = False
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -121,6 +122,11 @@ class Function:
         self._warn_of_many()
         if recording.made_state and entry.traces == 1:
             return result  # as with TensorFlow's, variables are made in a first run; the next is recorded
+        taken, made = recording.surroundings()
+        del taken
+        recording.obstacles += find_escapes(
+            self.python_function, held, modules.values(), made.keys()
+        )
         if recording.made_state:
             recording.obstacles.append("makes variables at each call")
         if not recording.obstacles:
@@ -138,7 +144,25 @@ class Function:
         if entry.reasons and self._must_compile:
             del self._entries[key]
             raise StateError(self._cannot_compile(entry.reasons))
+        if entry.reasons:
+            self._tell_eager(entry.reasons)
         return result
+
+    def _tell_eager(self, reasons: Sequence[str]) -> None:
+        if self._told_eager:
+            return
+        self._told_eager = True
+        warnings.warn(
+            explain(
+                f"{self.name} stays eager: it is right, but no faster.",
+                expected="torch operations on tensors, whatever their values",
+                got=_sentence(reasons[0]),
+                fix="use torch.where(condition, a, b) in place of `if` and keep results as tensors, or leave "
+                "treadle.function out",
+            ),
+            TreadleWarning,
+            stacklevel=4,
+        )
 
     def _refuse(self, gradient: torch.Tensor) -> None:
         del gradient
@@ -204,6 +228,7 @@ class Function:
 
 
 def _sentence(reason: str) -> str:
+    """Return a reason with the place at its end."""
     place, _, what = reason.partition("` ")
     return f"{what}: {place}`" if what else reason
 

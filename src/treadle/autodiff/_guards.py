@@ -11,8 +11,7 @@ from torch import nn
 
 _training = attrgetter("training")
 _requires_grad = attrgetter("requires_grad")
-_grad = attrgetter("grad")
-_UNKNOWN = object()
+_data_ptr = torch.Tensor.data_ptr
 
 
 class Guards:
@@ -38,6 +37,7 @@ class Guards:
             leaves.update((id(one), one) for one in module._parameters.values() if one is not None)
             tables += [module._modules] if module._modules else []
             tables += [module._parameters] if module._parameters else []
+            tables += [module._buffers] if module._buffers else []
         self._tables = tables
         self._tensors = list(leaves.values())
         self._switched = [module for module in self._modules if hasattr(module, "_trainable")]
@@ -50,6 +50,7 @@ class Guards:
         return (
             list(map(_training, self._modules)),
             list(map(_requires_grad, self._tensors)),
+            list(map(_data_ptr, self._tensors)),  # after .to(), .half() and the like
             [module.__dict__.get("_trainable") for module in self._switched],
             # Identities: tensors compare by element.
             [list(map(id, table.values())) for table in self._tables],
@@ -59,7 +60,13 @@ class Guards:
         """Return what has changed since, or an empty text."""
         now = self._look()
         if now != self._seen:
-            names = "training mode", "trainable", "trainable", "layers or weights"
+            names = (
+                "training mode",
+                "trainable",
+                "memory of weights",
+                "trainable",
+                "layers or weights",
+            )
             return next(name for name, a, b in zip(names, now, self._seen, strict=True) if a != b)
         if self._graded:
             for leaf, before in zip(self._graded, self._gradients, strict=True):

@@ -11,6 +11,7 @@ import torch
 
 from treadle._core import flatten, leaves, unflatten
 from treadle.autodiff import _segment
+from treadle.autodiff._order import Passing
 from treadle.autodiff._recorder import Operation, Recording
 
 _TRIALS = 3  # calls of each kind that are timed before one is chosen
@@ -101,7 +102,7 @@ class Call:
                 else leaf
             )
 
-        self._args = [_replaced(argument, place) for argument in operation.args]
+        self._args = tuple(_replaced(argument, place) for argument in operation.args)
         self._kwargs = {
             key: _replaced(argument, place) for key, argument in operation.kwargs.items()
         }
@@ -111,8 +112,9 @@ class Call:
         ]
 
     def __call__(self, registers: Registers) -> None:
+        kwargs = self._kwargs
         outputs = self._function(
-            *_filled(self._args, registers), **_filled(self._kwargs, registers)
+            *_filled(self._args, registers), **(_filled(kwargs, registers) if kwargs else kwargs)
         )
         if self._slots:
             for slot, leaf in zip(self._slots, _tensors(outputs), strict=True):
@@ -304,8 +306,13 @@ def _partitioned(
     """Return the program's parts, as long as they can be."""
     groups: list[list[Operation]] = []
     joinable: list[bool] = []
+    passing = Passing()
     for operation in operations:
         joins = _segment.can_join(operation)
+        if joins and passing.can_pass(operation):
+            groups[passing.stretch].append(operation)
+            continue
+        passing.stay(operation, joins, len(groups))
         if joins and joinable and joinable[-1]:
             groups[-1].append(operation)
         else:

@@ -19,6 +19,7 @@ _FORMATS = {
     torch.channels_last: 2,
     torch.channels_last_3d: 3,
 }
+_ALIASES = (torch.ops.aten.detach.default, torch.ops.aten.alias.default)
 _TENSOR = torch._C.TensorType.get()
 
 
@@ -59,8 +60,13 @@ def build(operations: Sequence[Operation], inputs: Sequence[int], outputs: Seque
     builder = _Builder()
     for key in inputs:
         builder.value(key)
+    # Without autograd an alias is the tensor itself, unless something changes the shape of one of them in place.
+    reshapes = any(torch.Tag.inplace_view in operation.kernel.tags for operation in operations)
     for operation in operations:
-        builder.add(operation)
+        if operation.kernel in _ALIASES and not reshapes and id(operation.outputs) not in outputs:
+            builder.values[id(operation.outputs)] = builder.value(id(operation.args[0]))
+        else:
+            builder.add(operation)
     return builder.function(outputs)
 
 

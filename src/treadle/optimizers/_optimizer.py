@@ -15,6 +15,7 @@ import torch
 
 from treadle._core import (
     DataError,
+    Recorder,
     StateError,
     StateVariable,
     explain,
@@ -143,6 +144,8 @@ class Optimizer(BuildableOptimizer):
         """The number of updates done, an integer scalar on the CPU."""
         if self._accumulation is None:
             return self._iterations
+        if tracing.recorder is not None:
+            return tracing.recorder.call_each_time(getattr, self, "iterations")
         done = self._iterations // self._accumulation.batches
         return UpdateCount.make(done, self._iterations.path, self._set_updates)
 
@@ -153,6 +156,8 @@ class Optimizer(BuildableOptimizer):
     @property
     def learning_rate(self) -> LearningRate:
         """The rate of the next update, a scalar on the CPU; assign a number or a schedule to change it."""
+        if tracing.recorder is not None:
+            return tracing.recorder.call_each_time(getattr, self, "learning_rate")
         return LearningRate.make(self._rate(), f"{self.name}/learning_rate", self._set_rate)
 
     @learning_rate.setter
@@ -243,12 +248,29 @@ class Optimizer(BuildableOptimizer):
             ShapeError: if a gradient has another shape than its variable.
             DataError: if clipping meets a gradient that is not finite.
         """
-        if tracing.recorder is not None:  # counts, rates and checks live in Python
-            tracing.recorder.call_each_time(self.apply, grads, trainable_variables, weight=weight)
+        if tracing.recorder is not None:
+            self._record(tracing.recorder, grads, trainable_variables, weight)
         elif self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
             self._apply_with_hooks(grads, trainable_variables, weight)
         else:
             self._apply(grads, trainable_variables, weight)
+
+    def _record(self, recorder: Recorder, grads: Any, variables: Any, weight: float) -> None:
+        """Let a recorded program do the update in Python, where counts, rates and checks live."""
+        hooks = self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks
+        if type(self)._apply is Optimizer._apply and not hooks and isinstance(grads, list):
+            plan, matched = recorder.leave_out(self._match, grads, variables)
+            if plan is not None and matched is grads:  # and so it will be in each replay
+                recorder.call_each_time(self._apply_planned, plan, grads, weight)
+                return
+        recorder.call_each_time(self.apply, grads, variables, weight=weight)
+
+    def _apply_planned(self, plan: Plan, grads: Tensors, weight: float) -> None:
+        """Do one update with gradients that are known to fit `plan`."""
+        if self._plans.get(plan.key) is not plan or torch.is_grad_enabled():
+            self.apply(grads, plan.variables, weight=weight)
+        else:
+            self._apply_matched(plan, grads, weight)
 
     def _apply_with_hooks(self, grads: Any, variables: Any, weight: float) -> None:
         for hook in self._optimizer_step_pre_hooks.values():
@@ -293,10 +315,12 @@ class Optimizer(BuildableOptimizer):
 
     @torch.no_grad()
     def _apply(self, grads: Sequence[Any], variables: Any, weight: float) -> None:
-        self._opt_called = True  # torch's learning rate schedulers look for it
         plan, matched = self._match(grads, variables)
-        if plan is None:
-            return
+        if plan is not None:
+            self._apply_matched(plan, matched, weight)
+
+    def _apply_matched(self, plan: Plan, matched: Tensors, weight: float) -> None:
+        self._opt_called = True  # torch's learning rate schedulers look for it
         if self.loss_scale_factor is not None:
             matched = list(torch._foreach_div(matched, self.loss_scale_factor))
         if self._accumulation is not None:

@@ -68,6 +68,7 @@ class Plan:
         "by_id",
         "constrained",
         "dtypes",
+        "key",
         "shapes",
         "slots",
         "strides",
@@ -78,6 +79,7 @@ class Plan:
         self, variables: Tensors, slots: dict[str, Tensors], buckets: list[Bucket]
     ) -> None:
         self.variables, self.slots, self.buckets = variables, slots, buckets
+        self.key = tuple(map(id, variables))
         self.by_id = {id(variable): variable for variable in variables}
         self.shapes = list(map(_size, variables))
         self.strides = [dense_strides(variable) for variable in variables]
