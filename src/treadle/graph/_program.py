@@ -205,8 +205,17 @@ def replay_symbolically(
         return values[id(leaf)] if isinstance(leaf, Symbolic) else leaf
 
     for node in program.nodes:
+        if id(node.outputs) in values:  # a mask that the new call of its layer has made
+            continue
         target = replacement(node.target) if node.kind == "module" else node.target
-        args, kwargs = map_leaves(value, node.args), map_leaves(value, node.kwargs)
+        args, kwargs = (
+            map_leaves(value, node.args),
+            {
+                key: map_leaves(value, part)
+                for key, part in node.kwargs.items()
+                if key not in node.implied
+            },
+        )
         _pair(node.outputs, call_target(node.kind, target, args, kwargs), values)
     return [values[id(output)] for output in program.outputs]
 
@@ -214,6 +223,8 @@ def replay_symbolically(
 def _pair(old: Any, new: Any, values: dict[int, Any]) -> None:
     if isinstance(old, Symbolic):
         values[id(old)] = new
+        if getattr(old, "mask", None) is not None:
+            values[id(old.mask)] = new.mask  # type: ignore[attr-defined]
     elif isinstance(old, (list, tuple)):
         for a, b in zip(old, new, strict=True):
             _pair(a, b, values)

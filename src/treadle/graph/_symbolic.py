@@ -28,9 +28,10 @@ class Node:
         args: Positional arguments, in which symbolic values may be nested.
         kwargs: Keyword arguments, likewise.
         outputs: The structure that the call returned.
+        implied: Keyword arguments that nobody wrote: masks, which a new recording finds by itself.
     """
 
-    __slots__ = ("args", "kind", "kwargs", "number", "outputs", "target")
+    __slots__ = ("args", "implied", "kind", "kwargs", "number", "outputs", "target")
 
     def __init__(
         self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -41,6 +42,7 @@ class Node:
         self.kwargs = kwargs
         self.number = next(_numbers)
         self.outputs: Any = None
+        self.implied: tuple[str, ...] = ()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Node:
         return self  # nodes are never changed, and a chain of them would exhaust the stack

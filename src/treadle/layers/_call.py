@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from treadle import _core, graph
+from treadle.layers import _symbolic_masks
 from treadle.layers._context import context
 
 if TYPE_CHECKING:
@@ -181,7 +182,9 @@ def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         if not layer.built:  # for the sizes that are known, not for those that the probes try
             build_from_call(layer, args, kwargs)
         with graph.inference_mode_of(layer):
-            outputs = graph.record("module", layer, args, kwargs)
+            implied = _symbolic_masks.implied_masks(layer, args, kwargs)
+            outputs = graph.record("module", layer, args, kwargs | implied)
+        _symbolic_masks.attach_masks(layer, args, kwargs, outputs)
     finally:
         context.training, context.record, context.probing = before
         if probe.losses:
@@ -191,6 +194,7 @@ def record_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     for leaf in _core.leaves(outputs):
         if isinstance(leaf, graph.SymbolicTensor) and leaf.node is not None:
             layer._nodes.append(leaf.node)
+            leaf.node.implied = tuple(implied)
             leaf.name = leaf.name or layer.name
             break
     return outputs

@@ -80,10 +80,10 @@ class Concatenate(Layer):
         parts = []
         for tensor, mask in zip(inputs, previous_mask, strict=True):
             if mask is None:
-                mask = torch.ones(tensor.shape[:2], dtype=torch.bool, device=tensor.device)
+                mask = torch.ones_like(tensor, dtype=torch.bool)
             while mask.dim() < tensor.dim():
                 mask = mask.unsqueeze(-1)
-            parts.append(mask.expand(tensor.shape))
+            parts.append(mask.expand_as(tensor))
         return torch.cat(parts, self.axis).any(-1)
 
 

@@ -45,6 +45,7 @@ class Dense(Layer):
     """
 
     _plain_call = True
+    supports_masking = True
     _casts_integers = True
 
     def __init__(

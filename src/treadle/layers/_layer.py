@@ -64,6 +64,7 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
     _settled: bool = False  # whether _plain has been decided
     _float_dtypes: tuple[torch.dtype, ...] = ()
     supports_masking: bool = False
+    _makes_mask: ClassVar[bool] = False
     input_spec: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -73,6 +74,8 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
             cls.forward = cls.call
         elif "forward" in own:
             cls.call = cls.forward
+        if "compute_mask" in own:  # it may make a mask where there was none
+            cls._makes_mask = cls.supports_masking = True
         if "call" in own or "forward" in own:
             names = tuple(inspect.signature(cls.call).parameters)[1:]
             cls._call_names = names

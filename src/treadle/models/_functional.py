@@ -18,9 +18,12 @@ def connect(model: Model, inputs: Any, outputs: Any) -> None:
     """Make `model` the program between symbolic `inputs` and `outputs`; registers its modules and tensors."""
     flat_inputs, flat_outputs = _core.leaves(inputs), _core.leaves(outputs)
     _check_ends(flat_inputs, flat_outputs)
-    program = graph.Program(flat_inputs, flat_outputs)
+    masked = [i for i, tensor in enumerate(flat_outputs) if tensor.mask is not None]
+    masks = [flat_outputs[i].mask for i in masked]
+    program = graph.Program(flat_inputs, flat_outputs + masks)
     graph.unwatch_modules()
     model._program = program
+    model.__dict__["_masked_outputs"] = masked
     model._input_structure, model._output_structure = inputs, outputs
     model.input_names = _input_names(inputs, flat_inputs)
     model.output_names = _output_names(outputs, flat_outputs)
@@ -96,7 +99,9 @@ def compile_program(model: Model) -> Any:
     model.__dict__["_unpack"] = make_unpack(
         model._input_structure, model.input_names, program.inputs
     )
-    model.__dict__["_pack"] = make_pack(model._output_structure)
+    model.__dict__["_pack"] = make_pack(
+        model._output_structure, model.__dict__.get("_masked_outputs", [])
+    )
     return replay
 
 
@@ -202,8 +207,20 @@ def _fitted(tensor: torch.Tensor, wanted: graph.SymbolicTensor, name: str) -> to
     return tensor
 
 
-def make_pack(structure: Any) -> Any:
-    """Return a function from the flat outputs of a program to the structure that the model returns."""
+def make_pack(structure: Any, masked: list[int]) -> Any:
+    """Return a function from the flat outputs of a program to the structure that the model returns.
+
+    The masks of the outputs at the positions `masked` come last; losses and metrics find them at the outputs.
+    """
+    if masked:
+        pack, count = make_pack(structure, []), len(masked)
+
+        def with_masks(flat: Any) -> Any:
+            for position, mask in zip(masked, flat[-count:], strict=True):
+                _core.remember_mask(flat[position], mask)
+            return pack(flat[:-count])
+
+        return with_masks
     if isinstance(structure, graph.SymbolicTensor):
         return lambda flat: flat[0]
     _, form = _core.flatten(structure)

@@ -108,7 +108,8 @@ def total_loss(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> torch
         row = rows[0]
         target = compiled.targets(y)[0] if type(y) is not torch.Tensor else y
         check_target(target, row.name)
-        value = row.loss(target, _single(y_pred), sample_weight)
+        output = _single(y_pred)
+        value = row.loss(target, output, sample_weight, _core.recall_mask(output))
         terms.append(value if row.weight == 1.0 else value * row.weight)
     elif rows:
         terms += _terms_of_outputs(compiled, y, y_pred, sample_weight)
@@ -139,9 +140,11 @@ def _terms_of_outputs(compiled: Any, y: Any, y_pred: Any, sample_weight: Any) ->
     terms = []
     for row in compiled.loss_rows:
         check_target(targets[row.output], row.name)
-        value = row.loss(targets[row.output], outputs[row.output], weights[row.output])
+        output = outputs[row.output]
+        mask = _core.recall_mask(output)
+        value = row.loss(targets[row.output], output, weights[row.output], mask)
         if row.tracker is not None:
-            row.tracker.update_state(value.detach(), outputs[row.output].shape[0])
+            row.tracker.update_state(value.detach(), output.shape[0])
         terms.append(value if row.weight == 1.0 else value * row.weight)
     return terms
 
@@ -170,10 +173,18 @@ def update_metrics(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> N
         if len(compiled.names) == 1:
             target = y if type(y) is torch.Tensor else compiled.targets(y)[0]
             output = _single(y_pred)
+            hidden = _hidden(output)
             for row in compiled.metric_rows:
-                row.metric.update_state(target, output, sample_weight)
+                row.metric.update_state(target, output, sample_weight, **hidden)
             return
         targets, outputs = compiled.targets(y), compiled.outputs(y_pred)
         weights = compiled.weights(sample_weight)
         for row in compiled.metric_rows:
-            row.metric.update_state(targets[row.output], outputs[row.output], weights[row.output])
+            output = outputs[row.output]
+            hidden = _hidden(output)
+            row.metric.update_state(targets[row.output], output, weights[row.output], **hidden)
+
+
+def _hidden(output: torch.Tensor) -> dict[str, Any]:
+    mask = _core.recall_mask(output)
+    return {} if mask is None else {"mask": mask}
