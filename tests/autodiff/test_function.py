@@ -129,6 +129,37 @@ def test_the_learning_rate_can_be_changed_between_calls():
     assert v.tolist() == [-10.0] and int(optimizer.iterations) == 2
 
 
+def test_state_of_the_optimizer_is_read_after_its_step():
+    v = treadle.Variable([1.0])
+    schedule = treadle.optimizers.schedules.ExponentialDecay(1.0, 1, 0.5)
+    optimizer = treadle.optimizers.SGD(schedule, momentum=0.5)
+    metric = treadle.metrics.Sum()
+
+    @function
+    def step(x):
+        y = x * 2
+        optimizer.apply([x + 1], [v])
+        metric.update_state(y)
+        count = optimizer.iterations * 1
+        moment = next(iter(optimizer.state[v].values())) * 1
+        return count, moment, v * 1, optimizer.learning_rate * 1
+
+    for number in range(1, 6):
+        count, moment, value, rate = step(torch.zeros(1))
+        assert (int(count), rate.item()) == (number, 0.5**number)
+        assert moment == next(iter(optimizer.state[v].values())) and value == v
+    assert step.trace_count == 1
+
+
+def test_metrics_run_before_the_optimizer_in_one_part():
+    torch.manual_seed(0)
+    step, _ = PROGRAMS["adam"]()
+    step = function(step)
+    for x, y in _batches(3):
+        step(x, y)
+    assert "in 1 part(s)" in step.explain()
+
+
 def test_random_numbers_go_on_like_eager_ones():
     @function
     def draw(x):
@@ -214,7 +245,7 @@ def test_functions_and_tapes_may_hold_functions():
     assert square.trace_count == 0 and outer.trace_count == 1
 
 
-@pytest.mark.parametrize("change", ["trainable", "training", "layers", "weights"])
+@pytest.mark.parametrize("change", ["trainable", "training", "layers", "weights", "memory"])
 def test_a_changed_model_is_traced_again(change):
     layers = treadle.layers
     model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 1))
@@ -243,6 +274,8 @@ def test_a_changed_model_is_traced_again(change):
         model.train()
     elif change == "layers":
         model[1] = nn.Identity()
+    elif change == "memory":
+        model[2].bias.data = torch.ones(1)
     else:
         optimizer = treadle.optimizers.SGD(0.1)
         model[2].weight = nn.Parameter(torch.ones(1, 4))

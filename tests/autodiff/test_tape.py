@@ -378,6 +378,20 @@ def test_a_forward_pass_before_the_tape_is_told_and_has_no_gradients():
         assert told[0].filename == __file__
 
 
+def test_a_place_is_not_trusted_before_it_has_given_gradients():
+    w = treadle.Variable(2.0)
+
+    def gradient(before):
+        with GradientTape() as tape:
+            loss = before * 3
+        return tape.gradient(loss, [w])
+
+    with pytest.warns(treadle.TreadleWarning, match="all are None"):
+        gradient(torch.tensor(1.0))
+    with pytest.warns(treadle.TreadleWarning, match="outside the tape"):
+        assert gradient(w * w) == [None]
+
+
 def test_a_loss_computed_after_the_tape_is_told():
     w = treadle.Variable(2.0)
     with GradientTape() as tape:

@@ -143,7 +143,7 @@ class GradientTape(RecordingTape):
         if not silent and sources:
             lost = [] if found is None or not found.forgotten else [usable[n] for n in found.beyond]
             messages.tell_unconnected(targets, sources, gradients, lost, self._watch_accessed)
-        return gradients, found is None or not found.beyond
+        return gradients, found is not None and not found.beyond
 
     def jacobian(
         self,
