@@ -180,7 +180,6 @@ _TENSORFLOW: dict[str, Namespace] = {
         {
             "list_logical_devices": _control.list_physical_devices,
             "list_physical_devices": _control.list_physical_devices,
-            "run_functions_eagerly": Forward("treadle.autodiff.run_functions_eagerly"),
         }
     ),
     "tensorflow.config.experimental": Namespace(

@@ -23,6 +23,11 @@ class Use:
         lines: The lines where it is used.
         covered: Whether it is there.
         advice: What it is in treadle, or what to use instead.
+
+    Example:
+        >>> from treadle.compat import Use
+        >>> Use("tensorflow.ones", [3], True, "a look-alike").covered
+        True
     """
 
     name: str
@@ -39,6 +44,12 @@ class Report:
         path: The script.
         uses: The names, sorted.
         notes: Further things to know, by line.
+
+    Example:
+        >>> from treadle.compat import Report, Use
+        >>> print(Report("train.py", [Use("tensorflow.ones", [3], True, "a look-alike")]))
+        ok      tensorflow.ones  a look-alike  (line 3)
+        train.py: 1 of 1 names of keras and tensorflow are covered
     """
 
     path: str

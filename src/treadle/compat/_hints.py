@@ -29,6 +29,7 @@ HINTS: dict[str, str] = {
     ),
     r"tensorflow\.config\.(experimental\.)?(set_visible_devices|set_logical_device_configuration"
     r"|set_virtual_device_configuration)": "set CUDA_VISIBLE_DEVICES, or torch.cuda.set_device",
+    r"tensorflow\.config\.run_functions_eagerly": "leave out the decorator tf.function",
     r"tensorflow\.config\.threading(\..*)?": "torch.set_num_threads",
     r"tensorflow\.config\.optimizer(\..*)?": "leave it out, or torch.backends",
     r"tensorflow\.profiler(\..*)?": "torch.profiler",

@@ -12,7 +12,13 @@ _NOTEBOOK_LINE = re.compile(r"(\s*)([!%].*)")
 
 
 class Note(NamedTuple):
-    """Something about a line of the script that its author should know."""
+    """Something about a line of the script that its author should know.
+
+    Example:
+        >>> from treadle.compat import Note
+        >>> print(Note(3, "a shell line, left out: !ls"))
+        line 3: a shell line, left out: !ls
+    """
 
     line: int
     text: str
