@@ -15,6 +15,7 @@ from treadle.layers._batch_normalization import BatchNormalization
 from treadle.layers._bidirectional import Bidirectional
 from treadle.layers._call import build_by_running, collect_weights, regularized_weights
 from treadle.layers._concatenation import Concatenate, concatenate
+from treadle.layers._context import weights_to_be_loaded
 from treadle.layers._conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from treadle.layers._convolution import Conv1D, Conv2D, Conv3D
 from treadle.layers._convolution import Conv1D as Convolution1D

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Generator
 from typing import Any
 
 import torch
@@ -27,6 +29,7 @@ class CallContext(threading.local):
         record: The record of the outermost running call, or None outside of calls.
         probing: Whether a model is being recorded, whose probes must leave nothing behind.
         calls: How many outermost calls this thread has made.
+        loading: Whether weights are made to be overwritten from a file, so that initial values would be a waste.
     """
 
     def __init__(self) -> None:
@@ -35,6 +38,7 @@ class CallContext(threading.local):
         self.record: CallRecord | None = None
         self.probing = False
         self.calls = 0
+        self.loading = False
 
     def new_record(self) -> CallRecord:
         """Return a record for a call that begins."""
@@ -55,3 +59,13 @@ class CallState:
 
 
 context = CallContext()
+
+
+@contextlib.contextmanager
+def weights_to_be_loaded() -> Generator[None]:
+    """Make weights of zeros inside, whatever their initializers: their values come from a file."""
+    before, context.loading = context.loading, True
+    try:
+        yield
+    finally:
+        context.loading = before

@@ -15,7 +15,7 @@ from torch import nn
 
 from treadle import _core, constraints, graph, initializers, regularizers
 from treadle.layers import _call
-from treadle.layers._context import CallState
+from treadle.layers._context import CallState, context
 from treadle.layers._family import FAMILY
 from treadle.layers._tracked import track
 
@@ -181,7 +181,10 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         make = initializers.get(initializer)
         name = name or "variable"
         with graph.real_tensors(), torch.no_grad():
-            value = torch.as_tensor(make(shape, dtype=_core.standardize_dtype(torch_dtype)))
+            if context.loading:
+                value = torch.zeros(shape, dtype=torch_dtype)
+            else:
+                value = torch.as_tensor(make(shape, dtype=_core.standardize_dtype(torch_dtype)))
             variable = self._own(
                 value.to(torch_dtype),
                 name,

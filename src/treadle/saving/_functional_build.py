@@ -11,7 +11,7 @@ import torch
 from treadle import _core, graph
 from treadle.saving import _operations
 from treadle.saving._errors import corrupt, unsafe
-from treadle.saving._functional_config import symbolic_leaves
+from treadle.saving._graph_order import symbolic_leaves
 
 Make = Callable[[dict[str, Any]], Any]
 _MOST_NODES = 100_000

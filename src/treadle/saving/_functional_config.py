@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from treadle import _core, graph
-from treadle.saving._graph_order import order_of_targets, target_of
+from treadle.saving._graph_order import order_of_targets, symbolic_leaves, target_of
 from treadle.saving._operations import keras_class_of, name_of
 
 _MOST_CONSTANT = 2**16  # numbers of a constant tensor that may stand in a configuration
@@ -37,7 +37,7 @@ class _Writer:
 
     def config(self) -> dict[str, Any]:
         entries = self._entries()
-        targets = [t for t in order_of_targets(self.program) if id(t) not in entries]
+        targets = [t for t in order_of_targets(self.model) if id(t) not in entries]
         self._name_all(targets)
         nodes = self._nodes_of(targets)
         layers = list(entries.values())
@@ -98,6 +98,8 @@ class _Writer:
         nodes: dict[int, list[graph.Node]] = {id(target): [] for target in targets}
         for node in self.program.nodes:
             target = target_of(node)
+            if id(target) not in nodes:  # a mask, which a new recording finds by itself
+                continue
             index = len(nodes[id(target)])
             nodes[id(target)].append(node)
             for position, tensor in enumerate(symbolic_leaves(node.outputs)):
@@ -109,7 +111,11 @@ class _Writer:
         inbound: list[dict[str, Any]] = [
             {
                 "args": [self._value(value) for value in node.args],
-                "kwargs": {key: self._value(value) for key, value in node.kwargs.items()},
+                "kwargs": {
+                    key: self._value(value)
+                    for key, value in node.kwargs.items()
+                    if key not in node.implied
+                },
             }
             for node in nodes
         ]
@@ -219,18 +225,6 @@ def _as_list(value: Any) -> Any:
     """Return the key of an index as Keras writes it: tuples as lists."""
     is_tuple = isinstance(value, dict) and value.get("class_name") == "__tuple__"
     return value["config"]["value"] if is_tuple else value
-
-
-def symbolic_leaves(structure: Any) -> list[graph.Symbolic]:
-    """Return the symbolic values that a call returned, in order."""
-    if isinstance(structure, graph.Symbolic):
-        return [structure]
-    parts: Any = ()
-    if isinstance(structure, (list, tuple)):
-        parts = structure
-    elif isinstance(structure, dict):
-        parts = structure.values()
-    return [leaf for part in parts for leaf in symbolic_leaves(part)]
 
 
 def describe_layer(layer: Any) -> dict[str, Any]:

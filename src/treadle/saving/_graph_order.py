@@ -13,18 +13,20 @@ def ordered_modules(model: Any) -> list[nn.Module]:
     """Return the layers of a functional or Sequential model in Keras's order."""
     if hasattr(model, "_steps"):
         return list(model._steps)
-    return [item for item in order_of_targets(model._program) if isinstance(item, nn.Module)]
+    return [item for item in order_of_targets(model) if isinstance(item, nn.Module)]
 
 
-def order_of_targets(program: graph.Program) -> list[Any]:
-    """Return the modules and the nodes of other calls in `program`, in Keras's order.
+def order_of_targets(model: Any) -> list[Any]:
+    """Return the modules and the nodes of other calls in a functional model, in Keras's order.
 
     A module stands once, however often it is called; another call is its own target.
     """
+    program: graph.Program = model._program
+    outputs = program.outputs[: len(model.output_names)]  # masks of outputs may follow
     nodes = {id(node): node for node in program.nodes}
     entries = [tensor.node for tensor in program.inputs if tensor.node is not None]
     nodes.update({id(node): node for node in entries if node.kind == "input"})
-    indices, finished = _traverse(program, nodes)
+    indices, finished = _traverse(outputs, nodes)
     depths: dict[int, int] = {}
     node_depths: dict[int, int] = {}
     targets: dict[int, Any] = {}
@@ -49,19 +51,35 @@ def target_of(node: graph.Node) -> Any:
 
 
 def _parents(node: graph.Node, nodes: dict[int, graph.Node]) -> list[graph.Node]:
-    parents = [value.node for value in node.symbolic_inputs() if value.node is not None]
+    written = {key: value for key, value in node.kwargs.items() if key not in node.implied}
+    values = [*symbolic_leaves(node.args), *symbolic_leaves(written)]
+    parents = [value.node for value in values if value.node is not None]
     return [parent for parent in dict.fromkeys(parents) if id(parent) in nodes]
 
 
+def symbolic_leaves(structure: Any) -> list[graph.Symbolic]:
+    """Return the symbolic values in a structure, in order."""
+    if isinstance(structure, graph.Symbolic):
+        return [structure]
+    parts: Any = ()
+    if isinstance(structure, (list, tuple)):
+        parts = structure
+    elif isinstance(structure, dict):
+        parts = structure.values()
+    elif isinstance(structure, slice):
+        parts = (structure.start, structure.stop, structure.step)
+    return [leaf for part in parts for leaf in symbolic_leaves(part)]
+
+
 def _traverse(
-    program: graph.Program, nodes: dict[int, graph.Node]
+    outputs: list[graph.Symbolic], nodes: dict[int, graph.Node]
 ) -> tuple[dict[int, int], list[graph.Node]]:
     """Walk from the outputs; return the order of first visits of targets, and the nodes as they were finished."""
     indices: dict[int, int] = {}
     finished: list[graph.Node] = []
     done: set[int] = set()
     # Without recursion: a chain of a thousand layers must not exhaust the stack.
-    stack = [(value.node, False) for value in reversed(program.outputs) if value.node is not None]
+    stack = [(value.node, False) for value in reversed(outputs) if value.node is not None]
     while stack:
         node, leaving = stack.pop()
         if leaving:

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from treadle import _core
+from treadle import _core, layers
 from treadle.saving._config import build_model, compile_from_config
 from treadle.saving._config_check import checked
 from treadle.saving._errors import corrupt
@@ -60,7 +60,9 @@ def load_legacy_model(path: Path, compiled: bool) -> Any:
         stored = {key: as_stored(data, f"{where}, {key}") for key, data in datasets.items()}
     inside = f"{where}, model_config"
     config = checked(_modern(parse(text, inside)), inside)
-    model = build_model(config, inside, large=check_sizes(config, stored, inside))
+    large = check_sizes(config, stored, inside)
+    with layers.weights_to_be_loaded():
+        model = build_model(config, inside, large=large)
     try:
         load_legacy_weights(path, model, where)
     except _core.ShapeError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from treadle import _core
+from treadle import _core, layers
 from treadle.saving import _archive
 from treadle.saving._atomic import replacing_file, scratch_folder
 from treadle.saving._config import build_model, compile_from_config, serialize_model
@@ -146,7 +146,8 @@ def _load_archive(path: Path, compiled: bool) -> Any:
         with archive.extracted(_archive.WEIGHTS) as weights:
             place = f"{where}, {_archive.WEIGHTS}"
             large = check_sizes(config, stored_headers(weights, place), inside)
-            model = build_model(config, inside, large=large)
+            with layers.weights_to_be_loaded():
+                model = build_model(config, inside, large=large)
             try:
                 load_keras_weights(weights, model, place, optimizer=False)
             except _core.ShapeError as error:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from treadle.saving._errors import corrupt
-from treadle.saving._stored import Stored, checksum
+from treadle.saving._stored import Stored, checksum, checksums
 from treadle.saving._walk import parts_of
 from treadle.saving._weights import Slot, match, read_all, report, warn_not_finite, write_all
 
@@ -45,7 +45,7 @@ def write_safetensors(path: Path, model: nn.Module) -> None:
         tensors[key] = value.clone() if place in places else value
         places.add(place)
     warn_not_finite(list(tensors.values()), list(tensors), "The weights to be saved")
-    sums = {key: checksum(value) for key, value in tensors.items()}
+    sums = dict(zip(tensors, checksums(list(tensors.values())), strict=True))
     metadata = {"crc32": json.dumps(sums), "paths": json.dumps(_paths(model))}
     save_file(tensors, path, metadata={"format": "pt", **metadata})
 

@@ -111,6 +111,8 @@ def _children(module: nn.Module) -> Iterator[tuple[str, Any]]:
 
 
 def _contents(module: nn.Module) -> Any:
+    if isinstance(module, layers.Tracker):
+        return module.parts()
     if isinstance(module, nn.ModuleList):
         return list(module)
     return list(module.values()) if isinstance(module, nn.ModuleDict) else module

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -123,7 +124,7 @@ def warn_not_finite(values: Sequence[Any], labels: Sequence[str], what: str) -> 
     bad = [
         label
         for value, label in zip(values, labels, strict=True)
-        if value.is_floating_point() and not bool(torch.isfinite(value).all())
+        if value.is_floating_point() and not _is_finite(value)
     ]
     if bad:
         shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
@@ -137,6 +138,12 @@ def warn_not_finite(values: Sequence[Any], labels: Sequence[str], what: str) -> 
             _core.TreadleWarning,
             stacklevel=_user_level(),
         )
+
+
+def _is_finite(value: torch.Tensor) -> bool:
+    """Return whether all numbers are finite; their sum tells in one pass, unless it overflows."""
+    value = value.detach()
+    return math.isfinite(float(value.sum())) or bool(torch.isfinite(value).all())
 
 
 def _user_level() -> int:
