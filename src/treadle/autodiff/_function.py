@@ -84,14 +84,15 @@ class Function:
         key = None if kwargs else signature.of_tensors(args)
         tensors: Sequence[torch.Tensor] = args
         held: list[Any] = []
-        if key is None or (self.input_signature is not None and not kwargs):
-            args, kwargs = signature.with_tensors(args, kwargs)
-            if self.input_signature is not None:
-                signature.check(args, self.input_signature, self.name)
+        if key is None or self.input_signature is not None:
             try:
-                key, tensors, held = signature.of_any(args, kwargs)
+                call = signature.Call(args, kwargs)
             except signature.UnknownArgument:
                 return self.python_function(*args, **kwargs)
+            args, kwargs = call.args, call.kwargs
+            key, tensors, held = call.key, call.tensors, call.objects
+            if self.input_signature is not None:
+                signature.check(args, self.input_signature, self.name)
         key = (key, signature.mode())
         entry = self._entries.get(key)
         if entry is not None:

@@ -19,6 +19,10 @@ class UnknownArgument(Exception):
     """An argument that a recorded program cannot be given, such as a tensor of a foreign kind."""
 
 
+class _ArrayFound(Exception):
+    """There is a NumPy array among the arguments."""
+
+
 def mode() -> Any:
     """Return the switches of torch that change what a function computes."""
     switches = (torch.is_grad_enabled(), torch.is_inference_mode_enabled())
@@ -41,43 +45,77 @@ def of_tensors(args: Sequence[Any]) -> tuple[Any, ...] | None:
     return tuple(parts)
 
 
-def with_tensors(args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Return the arguments with arrays as tensors."""
-    leaves, form = flatten((args, kwargs))
-    if not any(isinstance(leaf, np.ndarray) for leaf in leaves):
-        return args, kwargs
-    made = [torch.as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
-    return unflatten(made, form)
+class Call:
+    """The arguments of a call, taken apart.
 
+    Args:
+        args: Arguments by position.
+        kwargs: Arguments by name.
 
-def of_any(args: Any, kwargs: Any) -> tuple[Any, list[torch.Tensor], list[Any]]:
-    """Return the signature of any arguments, the tensors in them, and the objects that it tells by identity.
+    Attributes:
+        args: The same, with arrays as tensors.
+        kwargs: Likewise.
+        key: The signature.
+        tensors: The tensors among them that a replay is given.
+        objects: What the signature tells by identity.
 
     Raises:
         UnknownArgument: for tensors of a foreign kind.
     """
-    leaves, form = flatten((args, kwargs))
-    parts: list[Any] = [str(form)]
-    tensors: list[torch.Tensor] = []
-    objects: list[Any] = []
-    for leaf in leaves:
-        if isinstance(leaf, torch.Tensor):
-            if type(leaf) is not torch.Tensor and not isinstance(
-                leaf, (nn.Parameter, nn.Buffer, StateVariable)
-            ):
-                raise UnknownArgument(type(leaf).__name__)
-            parts += (leaf.shape, leaf.stride(), leaf.dtype, leaf.device, leaf.requires_grad)
-            if leaf.requires_grad or type(leaf) is not torch.Tensor:  # state: it is itself meant
-                parts.append(id(leaf))
-                objects.append(leaf)
-            else:
-                tensors.append(leaf)
-        elif isinstance(leaf, _VALUES):
-            parts += (type(leaf), leaf)
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.args, self.kwargs = args, kwargs
+        try:
+            self._read()
+        except _ArrayFound:
+            leaves, form = flatten((args, kwargs))
+            made = [
+                torch.as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves
+            ]
+            self.args, self.kwargs = unflatten(made, form)
+            self._read()
+
+    def _read(self) -> None:
+        self._parts: list[Any] = []
+        self.tensors: list[torch.Tensor] = []
+        self.objects: list[Any] = []
+        self._add(self.args)
+        if self.kwargs:
+            self._add(self.kwargs)
+        self.key = tuple(self._parts)
+
+    def _add(self, value: Any) -> None:
+        """Add a value, or a structure of them; by hand, as torch's pytrees take ten times as long."""
+        kind = type(value)
+        if isinstance(value, torch.Tensor):
+            self._add_tensor(value)
+        elif isinstance(value, (tuple, list)):
+            self._parts += (kind, len(value))
+            for one in value:
+                self._add(one)
+        elif isinstance(value, dict):
+            self._parts += (kind, tuple(value))
+            for one in value.values():
+                self._add(one)
+        elif isinstance(value, _VALUES):
+            self._parts += (kind, value)
+        elif isinstance(value, np.ndarray):
+            raise _ArrayFound
         else:
-            parts += (type(leaf), id(leaf))
-            objects.append(leaf)
-    return tuple(parts), tensors, objects
+            self._parts += (kind, id(value))
+            self.objects.append(value)
+
+    def _add_tensor(self, value: torch.Tensor) -> None:
+        plain = type(value) is torch.Tensor
+        if not plain and not isinstance(value, (nn.Parameter, nn.Buffer, StateVariable)):
+            raise UnknownArgument(type(value).__name__)
+        needs = value.requires_grad
+        self._parts += (value.shape, value.stride(), value.dtype, value.device, needs)
+        if needs or not plain:  # state: it is itself meant
+            self._parts.append(id(value))
+            self.objects.append(value)
+        else:
+            self.tensors.append(value)
 
 
 def describe(args: Any, kwargs: Any) -> str:
