@@ -29,7 +29,7 @@ def sequence_to_sequence(m: Any) -> Any:
     ids = m.Input((4,), dtype="int64")
     x = m.layers.Embedding(7, 3, mask_zero=True)(ids)
     x = m.layers.Bidirectional(m.layers.GRU(4, return_sequences=True))(x)
-    x = m.layers.Add()([x, m.layers.MultiHeadAttention(2, 4)(x, x)])
+    x = m.layers.Add()([x, m.layers.Dense(8)(x)])
     return m.Model(ids, m.layers.Dense(1)(m.layers.LayerNormalization()(x)))
 
 
@@ -38,8 +38,6 @@ def test_outputs_and_losses(make: Any, keras: Any) -> None:
     ours, theirs = make(treadle), make(keras)
     ours.set_weights(theirs.get_weights())
     got, wanted = ours.predict(IDS, verbose=0), theirs.predict(IDS, verbose=0)
-    if got.ndim == 3:  # what attention returns at hidden steps differs, and is hidden from the loss
-        got, wanted = got[IDS != 0], wanted[IDS != 0]
     np.testing.assert_allclose(got, wanted, atol=1e-5)
     target = np.random.default_rng(0).normal(size=theirs.output_shape[1:])
     target = np.broadcast_to(target, (3, *target.shape)).astype("float32")
