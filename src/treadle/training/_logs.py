@@ -78,6 +78,6 @@ def as_float(value: Any) -> Any:
 
 def as_floats(logs: Mapping[str, Any]) -> dict[str, Any]:
     """Return all of `logs` as floats, the loss first."""
-    values = dict(logs.items())
+    values = logs.read() if isinstance(logs, LazyLogs) else dict(logs.items())
     ordered = {"loss": values.pop("loss")} | values if "loss" in values else values
     return {name: as_float(value) for name, value in ordered.items()}
