@@ -10,6 +10,7 @@ from treadle.utils._folder_datasets import (
     text_dataset_from_directory,
 )
 from treadle.utils._images import array_to_img, img_to_array, load_img, save_img
+from treadle.utils._plot_model import plot_model
 from treadle.utils._splitting import split_dataset, timeseries_dataset_from_array
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "load_img",
     "normalize",
     "pad_sequences",
+    "plot_model",
     "save_img",
     "set_random_seed",
     "split_dataset",
