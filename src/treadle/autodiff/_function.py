@@ -51,9 +51,23 @@ class Entry:
 class Function:
     """A function that is traced once per signature and replayed; what `treadle.function` returns.
 
+    Args:
+        python_function: What to run.
+        input_signature: Objects with a shape and a dtype that all calls must fit, or None.
+        jit_compile: Whether having to stay eager is an error.
+        name: A name for messages, or None.
+
     Attributes:
         python_function: The function as written.
         trace_count: How often the function was run to be recorded.
+
+    Example:
+        >>> import torch, treadle
+        >>> double = treadle.function(lambda x: 2 * x, name="double")
+        >>> isinstance(double, treadle.autodiff.Function), double(torch.tensor(2.0))
+        (True, tensor(4.))
+        >>> double
+        <treadle.function double, traced 1 time(s)>
     """
 
     def __init__(

@@ -79,7 +79,18 @@ class RecordingTape:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._recording:
+        tapes = _active.tapes
+        if (
+            self._recording
+            and self._grad_before
+            and not self._lent
+            and self._inference is None
+            and tapes[-1] is self
+        ):  # the usual end, without a further call
+            self._recording = False
+            self._end = next_number()
+            del tapes[-1]
+        elif self._recording:
             self._stop()
 
     def _stop(self) -> None:
