@@ -163,7 +163,7 @@ class RecordingTape:
             self._give_back([tape for tape in _active.tapes if tape is not self])
         self._watched = {}
         self._used, self._pauses = False, ()
-        self._begin = next_number() if self._recording else None
+        self._begin, self._end = (next_number() if self._recording else None), None
 
     @contextlib.contextmanager
     def stop_recording(self) -> Generator[None]:

@@ -12,7 +12,7 @@ from treadle._core import StateError, flatten, leaves, unflatten
 from treadle.autodiff import _messages as messages
 from treadle.autodiff._history import Trace, cut, trace
 from treadle.autodiff._jacobian import basis_gradients, check_batches
-from treadle.autodiff._recording_tape import RecordingTape
+from treadle.autodiff._recording_tape import RecordingTape, _active
 
 _requires_grad = attrgetter("requires_grad")
 _MOST_PLACES = 1024
@@ -73,7 +73,11 @@ class GradientTape(RecordingTape):
             TypeError: for sources or targets that are no tensors.
             ValueError: for another value of `unconnected_gradients`.
         """
-        record, keep = self._begin_gradient("gradient")
+        record = keep = False
+        if self._end is None or self._used or self._persistent or self._peers or _active.tapes:
+            record, keep = self._begin_gradient("gradient")
+        else:
+            self._used = True
         frame = sys._getframe(1)
         place = (id(frame.f_code), frame.f_lasti)
         if (
