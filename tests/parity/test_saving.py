@@ -267,3 +267,26 @@ def test_compiled_losses_and_metrics(keras: Any, tmp_path: Path) -> None:
     found = mine.evaluate(X, y, verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
     assert {key for key in found if "second" in key or "mae" in key}
+
+
+def test_a_layer_that_shows_the_kernel_inside(keras: Any, tmp_path: Path) -> None:
+    def make(library: Any) -> Any:
+        wrapped = library.layers.SpectralNormalization(library.layers.Dense(3))
+        return library.Sequential([library.Input((6,)), wrapped])
+
+    # Keras's call overwrites the kernel, so outputs differ; what is in the files does not.
+    theirs, mine = make(keras), make(treadle)
+    theirs.save_weights(tmp_path / "theirs.weights.h5")
+    mine.load_weights(tmp_path / "theirs.weights.h5")
+    assert_same_weights(mine.layers[0], theirs.layers[0])
+    other = make(treadle)
+    other.save_weights(tmp_path / "mine.weights.h5")
+    theirs.load_weights(tmp_path / "mine.weights.h5")
+    assert_same_weights(other.layers[0], theirs.layers[0])
+
+
+def assert_same_weights(mine: Any, theirs: Any) -> None:
+    pairs = [(mine.vector_u, theirs.vector_u)]
+    pairs += [(mine.layer.kernel, theirs.layer.kernel), (mine.layer.bias, theirs.layer.bias)]
+    for a, b in pairs:
+        assert torch.equal(a.detach(), b.value.detach())

@@ -236,14 +236,19 @@ def test_own_variables(tmp_path: Path) -> None:
             super().__init__()
             self.count = 0
 
+        def build(self, input_shape: Any) -> None:
+            self.factor = self.add_weight((4,), name="factor")
+
         def call(self, inputs: torch.Tensor) -> torch.Tensor:
-            return inputs
+            return inputs * self.factor
 
         def save_own_variables(self, store: Any) -> None:
+            super().save_own_variables(store)
             store["count"] = np.array(self.count)
 
         def load_own_variables(self, store: Any) -> None:
             self.count = int(store["count"])
+            super().load_own_variables(store)
 
     model = treadle.Sequential([treadle.Input((4,)), Counter()])
     model.layers[0].count = 7
@@ -251,6 +256,7 @@ def test_own_variables(tmp_path: Path) -> None:
     other = treadle.Sequential([treadle.Input((4,)), Counter()])
     other.load_weights(tmp_path / "m.weights.h5")
     assert other.layers[0].count == 7
+    assert torch.equal(outputs(model), outputs(other))
 
 
 def test_shared_and_nested_parts(tmp_path: Path) -> None:

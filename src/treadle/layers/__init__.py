@@ -13,7 +13,12 @@ from treadle.layers._adaptive_pooling import (
 from treadle.layers._attention import AdditiveAttention, Attention
 from treadle.layers._batch_normalization import BatchNormalization
 from treadle.layers._bidirectional import Bidirectional
-from treadle.layers._call import build_by_running, collect_weights, regularized_weights
+from treadle.layers._call import (
+    build_by_running,
+    collect_weights,
+    own_weights,
+    regularized_weights,
+)
 from treadle.layers._concatenation import Concatenate, concatenate
 from treadle.layers._context import weights_to_be_loaded
 from treadle.layers._conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D

@@ -306,6 +306,16 @@ def collect_weights(layer: nn.Module, trainable: bool | None) -> list[Any]:
     return list(found.values())
 
 
+def own_weights(layer: nn.Module) -> list[Any]:
+    """Return a module's own parameters and persistent buffers, without those of modules inside."""
+    kept = [value for value in layer._parameters.values() if value is not None]
+    return kept + [
+        value
+        for name, value in layer._buffers.items()
+        if value is not None and name not in layer._non_persistent_buffers_set
+    ]
+
+
 def add_loss(layer: Layer, loss: Any) -> None:
     """Put a scalar, or a list of them, among the losses of the running call."""
     values = loss if isinstance(loss, (list, tuple)) else [loss]

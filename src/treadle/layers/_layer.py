@@ -260,6 +260,16 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         for variable, value in zip(own, weights, strict=True):
             variable.assign(value)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Write the layer's own weights into a mapping, under "0", "1", ...; override it for other state."""
+        for position, weight in enumerate(_call.own_weights(self)):
+            store[str(position)] = weight.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read what `save_own_variables` wrote."""
+        for position, weight in enumerate(_call.own_weights(self)):
+            weight.assign(store[str(position)])
+
     # ---- losses and metrics of calls
 
     def add_loss(self, loss: Any) -> None:

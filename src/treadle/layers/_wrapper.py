@@ -132,6 +132,10 @@ class SpectralNormalization(Wrapper):
         normal = torch.where(sigma.detach() == 0, kernel, kernel / sigma)
         return torch.func.functional_call(self.layer, {self._key: normal}, (inputs,))
 
+    def _variables_in_files(self) -> list[torch.Tensor]:
+        """Return the own variables as Keras has them: it counts the kernel inside among them."""
+        return [getattr(self.layer, self._key), self.vector_u] if self.built else []
+
     def _iterate(self, matrix: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the singular vectors u (1, out) and v (1, in) after some steps from the stored u."""
         u = self.vector_u.to(matrix.dtype)

@@ -11,6 +11,7 @@ import h5py
 import torch
 from torch import nn
 
+from treadle import layers
 from treadle.saving._hdf5 import as_stored, datasets_of, open_hdf5, read_text, write_tensor
 from treadle.saving._optimizer_state import is_built, load_state, state_tensors
 from treadle.saving._stored import Stored
@@ -23,8 +24,8 @@ _OPTIMIZER = "optimizer/vars"
 def write_keras_weights(target: Path | io.BytesIO, model: nn.Module) -> None:
     """Write the weights of `model`, and the state of its optimizer if that is built."""
     parts = parts_of(model)
-    values = [value for part in parts for value in part.variables]
-    labels = [slot.label for slot in slots_of(parts)]
+    slots = slots_of(parts)
+    values, labels = [slot.variable for slot in slots], [slot.label for slot in slots]
     warn_not_finite(values, labels, "The weights to be saved")
     with h5py.File(target, "w", libver="v110") as file:
         for part in parts:
@@ -41,19 +42,25 @@ def write_keras_weights(target: Path | io.BytesIO, model: nn.Module) -> None:
 
 
 def _own_store(part: Part) -> dict[str, Any]:
-    save = getattr(part.module, "save_own_variables", None)
-    if save is None:
+    if not _has_own_way(part.module):
         return {str(position): value for position, value in enumerate(part.variables)}
     store: dict[str, Any] = {}
-    save(store)
+    module: Any = part.module
+    module.save_own_variables(store)
     return store
+
+
+def _has_own_way(module: nn.Module) -> bool:
+    """Return whether a class says itself what its variables are in files."""
+    own = getattr(type(module), "load_own_variables", None)
+    return own is not None and own is not layers.Layer.load_own_variables
 
 
 def slots_of(parts: Sequence[Part]) -> list[Slot]:
     """Return the variables of a model with their names in the file."""
     found: list[Slot] = []
     for part in parts:
-        if hasattr(part.module, "load_own_variables"):
+        if _has_own_way(part.module):
             continue
         group = f"{part.path}/vars" if part.path else "vars"
         for position, variable in enumerate(part.variables):
@@ -174,7 +181,7 @@ def _take_custom(
     """Take out of `stored` what layers with a `load_own_variables` of their own will read."""
     taken: list[tuple[Part, dict[str, Stored]]] = []
     for part in parts:
-        if hasattr(part.module, "load_own_variables"):
+        if _has_own_way(part.module):
             start = f"{part.path}/vars/" if part.path else "vars/"
             keys = [key for key in stored if key.startswith(start)]
             taken.append((part, {key[len(start) :]: stored.pop(key) for key in keys}))

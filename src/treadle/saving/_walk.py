@@ -50,8 +50,10 @@ def _collect(module: nn.Module, path: str, found: list[Part], seen: set[int]) ->
     if id(module) in seen or isinstance(module, metrics.Metric):
         return
     seen.add(id(module))
-    own = [variable for variable in own_variables(module) if id(variable) not in seen]
-    seen.update(map(id, own))
+    own = own_variables(module)
+    if not hasattr(module, "_variables_in_files"):  # such a module shows others' variables, too
+        own = [variable for variable in own if id(variable) not in seen]
+        seen.update(map(id, own))
     found.append(Part(path, module, own))
     for name, child in _children(module):
         inner = f"{path}/{name}" if path else name
@@ -65,15 +67,7 @@ def _collect(module: nn.Module, path: str, found: list[Part], seen: set[int]) ->
 def own_variables(module: nn.Module) -> list[Any]:
     """Return a module's own parameters and persistent buffers, in the order in which Keras writes them."""
     chosen = getattr(module, "_variables_in_files", None)
-    if chosen is not None:
-        return list(chosen())
-    kept = [value for value in module._parameters.values() if value is not None]
-    kept += [
-        value
-        for name, value in module._buffers.items()
-        if value is not None and name not in module._non_persistent_buffers_set
-    ]
-    return kept
+    return layers.own_weights(module) if chosen is None else list(chosen())
 
 
 def numbered(modules: Iterable[nn.Module]) -> Iterator[tuple[str, nn.Module]]:
