@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -404,3 +405,31 @@ def test_a_metric_that_is_not_tracked_is_refused(tmp_path: Path) -> None:
         for (x,) in epoch:
             with pytest.raises(treadle.StateError, match=r"`m` is not tracked[^$]*loop.track\(m\)"):
                 epoch.log(m=mean.update_state(x))
+
+
+def test_a_run_killed_before_its_first_step_begins_as_it_would_have(tmp_path: Path) -> None:
+    class Kill(treadle.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if kill:
+                raise KeyboardInterrupt
+
+    def run(folder: Path) -> tuple[Any, ...]:
+        torch.manual_seed(len(seeds))  # another seed each time: the first one counts
+        seeds.append(1)
+        model = treadle.Sequential([treadle.layers.Dense(4), treadle.layers.Dense(1)])
+        model.compile("adam", "mse", metrics=["mae"])
+        treadle.utils.set_random_seed(len(seeds))
+        history = model.fit(X, Y, epochs=2, verbose=0, resume=folder, callbacks=[Kill()])
+        return [weight.tolist() for weight in model.weights], history.history
+
+    seeds: list[int] = []
+    kill = False
+    whole = run(tmp_path / "whole")
+    seeds, kill = [], True
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "left")
+    first, second = treadle.Checkpoint(tmp_path / "left").paths()
+    assert first.name == "step-000000000"
+    shutil.rmtree(second)  # a kill would not have left it
+    kill = False
+    assert run(tmp_path / "left") == whole

@@ -92,13 +92,14 @@ class Keeper:
 
     def restore(self) -> tuple[int, dict[str, Any] | None]:
         """Read the newest checkpoint, if there is one; returns the epoch to go on with, and what it had begun."""
+        _run_state.build(self.loop)
         if not self.checkpoint.paths():
             self.save(None, self.loop.initial_epoch)
             return self.loop.initial_epoch, None
         state = self.checkpoint.load()
         self._total = state["total_steps"]
         _run_state.check_same_run(self.loop, state)
-        _run_state.prepare(self.loop, state)
+        _run_state.build_optimizers(self.loop, state)
         _run_state.check_same_model(self.loop, state)
         _run_state.apply(self.loop, state)
         self._pending = state if state["epoch"] is not None else None

@@ -92,25 +92,31 @@ def apply_metrics(loop: Loop, values: Sequence[Any]) -> None:
             variable.assign(value)
 
 
-def prepare(loop: Loop, state: Mapping[str, Any]) -> None:
-    """Build model, metrics and optimizers, which a checkpoint can only be loaded into once they are there."""
+def build(loop: Loop) -> None:
+    """Build the model and its metrics, before the first checkpoint and before one is read."""
     model = loop.model
     compiled = getattr(model, "_compiled", None)
     unbuilt = not getattr(model, "built", True)
-    if unbuilt or (compiled is not None and not compiled.resolved):
-        batch = data.first_batch(loop.source)
-        x, y = (*batch, None)[:2] if isinstance(batch, tuple) else (batch, None)
-        if unbuilt and model is not None and isinstance(x, torch.Tensor):
-            build_by_running(model, (None, *x.shape[1:]))
-        if compiled is not None and model is not None:
-            with torch.no_grad():
-                model._compiled_for(y, model(x, training=False))
+    if model is None or not (unbuilt or (compiled is not None and not compiled.resolved)):
+        return
+    batch = data.first_batch(loop.source)
+    x, y = (*batch, None)[:2] if isinstance(batch, tuple) else (batch, None)
+    if unbuilt and isinstance(x, torch.Tensor):
+        build_by_running(model, (None, *x.shape[1:]))
+    if compiled is not None:
+        with torch.no_grad():
+            model._compiled_for(y, model(x, training=False))
+
+
+def build_optimizers(loop: Loop, state: Mapping[str, Any]) -> None:
+    """Build the optimizers on what they were built on when the checkpoint was written."""
     known = _parameters(loop)
     for item, positions in zip(loop.tracked, state["optimized"], strict=True):
         if not isinstance(item, optimizers.Optimizer) or item.built or positions is None:
             continue
         if max(positions) >= len(known):
-            raise _core.StateError(_unbuilt(type(item).__name__, len(positions), len(known)))
+            what = f"the {len(positions)} weights that {type(item).__name__} trains"
+            raise _core.StateError(_unbuilt(what, f"models with {len(known)} weights"))
         item.build([known[position] for position in positions])
 
 
@@ -139,6 +145,8 @@ def check_same_model(loop: Loop, state: Mapping[str, Any]) -> None:
         if module is None or saved is None:
             continue
         before, now = _shapes(saved), _shapes(module.state_dict())
+        if before and not now:
+            raise _core.StateError(_unbuilt(f"the {len(before)} weights of {what}", "none"))
         # Names may be others: a model that is made again in one process has layers of other names.
         if [shape for _, shape in before] != [shape for _, shape in now]:
             raise _core.StateError(_other_model(what, before, now))
@@ -189,11 +197,11 @@ def _other_run(what: str, before: Any, now: Any, fix: str) -> str:
     )
 
 
-def _unbuilt(optimizer: str, expected: int, got: int) -> str:
+def _unbuilt(expected: str, got: str) -> str:
     return _core.explain(
         "The run cannot be resumed before its models are built.",
-        expected=f"the {expected} weights that {optimizer} trains",
-        got=f"models with {got} weights",
+        expected=expected,
+        got=got,
         fix="begin models with treadle.Input(shape) or call them once before the loop; loop.track(model) each "
         "beside the loop's own",
     )
@@ -228,7 +236,10 @@ def metrics_of(loop: Loop) -> list[Any]:
 
 
 def _state_of(item: Any) -> Any:
-    return None if isinstance(item, metrics.Metric) else item.state_dict()
+    if isinstance(item, metrics.Metric):
+        return None  # among the metrics
+    unbuilt = isinstance(item, optimizers.Optimizer) and not item.built
+    return None if unbuilt else item.state_dict()
 
 
 def _callback_state(callback: Any) -> Any:
