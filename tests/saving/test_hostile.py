@@ -15,41 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
 import treadle
-from tests.saving.models import rewrite, small, trained, weights_of, with_config
+from tests.saving.hostile import REFUSED, declared_only, hostile_weights, members_of, refused
+from tests.saving.models import rewrite, small, weights_of, with_config
 from treadle.saving import CorruptFileError, UnsafeFileError, load_model
-
-REFUSED = (UnsafeFileError, CorruptFileError)
-
-
-@pytest.fixture(scope="module")
-def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("honest") / "m.keras"
-    trained().save(path)
-    return path
-
-
-def members_of(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as file:
-        return {name: file.read(name) for name in file.namelist()}
-
-
-def refused(path: Path, *texts: str, kind: Any = REFUSED) -> str:
-    """Check that a file is refused, with all `texts` in the message, and that nothing appears beside it."""
-    before = sorted(path.parent.rglob("*"))
-    with pytest.raises(kind) as caught:
-        load_model(path)
-    assert sorted(path.parent.rglob("*")) == before
-    message = str(caught.value)
-    assert "expected:" in message and "got:" in message
-    for text in texts:
-        assert text in message, message
-    return message
-
 
 # ---- archives
 
@@ -418,108 +390,6 @@ GRAPHS: dict[str, list[dict[str, Any]]] = {
 def test_graphs(name: str, honest: Path, tmp_path: Path) -> None:
     path = with_config(honest, tmp_path / "m.keras", lambda _: graph_of(*GRAPHS[name], last="y"))
     refused(path)
-
-
-# ---- HDF5
-
-
-def hostile_weights(make: Callable[[h5py.File], Any]) -> bytes:
-    target = io.BytesIO()
-    with h5py.File(target, "w") as file:
-        make(file)
-    return target.getvalue()
-
-
-def declared_only(file: h5py.File) -> None:
-    file.create_dataset("layers/dense/vars/0", shape=(10**6, 10**6), dtype="f4")
-
-
-def chunked_only(file: h5py.File) -> None:
-    file.create_dataset("vars/0", shape=(10**6, 10**6), dtype="f4", chunks=(1000, 1000))
-
-
-def compressed(file: h5py.File) -> None:
-    file.create_dataset("vars/0", data=np.zeros(10**7, "u1"), compression="gzip", chunks=(10**6,))
-
-
-def external_data(file: h5py.File) -> None:
-    file.create_dataset("vars/0", shape=(10,), dtype="f4", external=[("/etc/passwd", 0, 40)])
-
-
-def external_link(file: h5py.File) -> None:
-    file["vars"] = h5py.ExternalLink("/etc/passwd", "/")
-
-
-def soft_link(file: h5py.File) -> None:
-    file["vars"] = h5py.SoftLink("/layers")
-
-
-def virtual(file: h5py.File) -> None:
-    layout = h5py.VirtualLayout(shape=(10,), dtype="f4")
-    layout[:] = h5py.VirtualSource("/etc/passwd", "x", shape=(10,))
-    file.create_virtual_dataset("vars/0", layout)
-
-
-def cycle(file: h5py.File) -> None:
-    file.create_group("layers")["again"] = file["/"]
-
-
-def two_names(file: h5py.File) -> None:
-    file["vars/0"] = np.zeros(3)
-    file["vars/1"] = file["vars/0"]
-
-
-def deep(file: h5py.File) -> None:
-    file.create_group("/".join(["a"] * 100))
-
-
-HDF5 = [
-    declared_only,
-    chunked_only,
-    compressed,
-    external_data,
-    external_link,
-    soft_link,
-    virtual,
-    cycle,
-    two_names,
-    deep,
-]
-
-
-@pytest.mark.parametrize("make", HDF5, ids=lambda make: make.__name__)
-def test_hdf5(make: Callable[[h5py.File], Any], honest: Path, tmp_path: Path) -> None:
-    data = hostile_weights(make)
-
-    def edit(members: dict[str, bytes]) -> None:
-        members["model.weights.h5"] = data
-
-    refused(rewrite(honest, tmp_path / "m.keras", edit), "model.weights.h5", kind=UnsafeFileError)
-    for name in ("m.weights.h5", "m.h5"):
-        path = tmp_path / name
-        path.write_bytes(data)
-        model = small()
-        before = model.get_weights()
-        with pytest.raises(UnsafeFileError, match="expected:"):
-            model.load_weights(path)
-        for old, new in zip(before, model.get_weights(), strict=True):
-            np.testing.assert_array_equal(old, new)
-
-
-def objects(file: h5py.File) -> None:
-    file["vars/0"] = np.array([b"text"], dtype="S4")
-
-
-def no_values(file: h5py.File) -> None:
-    file["vars/0"] = h5py.Empty("f4")
-
-
-@pytest.mark.parametrize("make", [objects, no_values], ids=lambda make: make.__name__)
-def test_hdf5_values_that_are_no_numbers(make: Callable[[h5py.File], Any], tmp_path: Path) -> None:
-    path = tmp_path / "m.weights.h5"
-    path.write_bytes(hostile_weights(make))
-    with pytest.raises(CorruptFileError, match="vars/0"):
-        small().load_weights(path)
 
 
 # ---- pickles
