@@ -429,3 +429,45 @@ def test_what_callbacks_and_validation_draw_moves_no_step() -> None:
 def test_tracking_what_has_no_state_is_told() -> None:
     with pytest.raises(TypeError, match=r"cannot be tracked[^$]*state_dict\(\)[^$]*int"):
         quiet().track(3)
+
+
+def test_fit_and_the_same_loop_by_hand_are_one() -> None:
+    """The same bits, logs and events: `fit` is this loop."""
+
+    def recorder(name: str) -> Callable[..., None]:
+        def record(self: Any, *args: Any) -> None:
+            self.events.append((name, *(dict(a) if hasattr(a, "items") else a for a in args)))
+
+        return record
+
+    names = [name for name in dir(treadle.callbacks.Callback) if name.startswith("on_")]
+    Listener = type("Listener", (treadle.callbacks.Callback,), {n: recorder(n) for n in names})
+
+    def make() -> tuple[Any, Any, dict[str, Any]]:
+        treadle.utils.set_random_seed(2)
+        model = treadle.Sequential(
+            [treadle.Input((2,)), treadle.layers.Dropout(0.5), treadle.layers.Dense(1)]
+        )
+        model.compile("adam", "mse", metrics=["mae"])
+        listener: Any = Listener()
+        listener.events = []
+        options = {"callbacks": [listener], "validation_data": (X, Y), "epochs": 3, "verbose": 0}
+        return model, listener, options
+
+    model, listener, options = make()
+    history = model.fit(X, Y, batch_size=8, **options)
+    by_hand, heard, options = make()
+    loop = treadle.Loop((X, Y), batch_size=8, model=by_hand, **options)
+    for epoch in loop:
+        by_hand.reset_metrics()
+        for batch in epoch:
+            epoch.log(by_hand.train_step(batch))
+    assert loop.history.history == history.history
+    assert heard.events == listener.events
+    assert {event[0] for event in heard.events} >= {
+        "on_train_begin",
+        "on_test_batch_end",
+        "on_epoch_end",
+    }
+    for mine, other in zip(by_hand.weights, model.weights, strict=True):
+        assert torch.equal(mine, other)
