@@ -1,8 +1,8 @@
 """What a `Loop` costs per step over the bare `for`: `python -m benchmarks.loop [--rounds 41]`.
 
 Both sides draw the same batches from tensors in memory and compute the same values, k of them with a gradient behind
-them as losses have; only one side logs them. One thread, pinned where the system can; the sides alternate; medians.
-The limit is LIMIT microseconds per step at any k up to ten.
+them as losses have; only one side logs them. One thread, pinned where the system can, and its processor time, so that
+neighbours on the machine do not count; the sides alternate; medians. The limit is LIMIT microseconds per step at any k up to ten.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import time
 from collections.abc import Callable
 
 import torch
 
 import treadle
-from benchmarks._timing import alternate
 
 LIMIT = 8.0  # microseconds per step
 COUNTS = (0, 1, 2, 5, 10)
@@ -51,14 +51,23 @@ def make_sides(count: int) -> dict[str, Callable[[], object]]:
     return {"bare": bare, "Loop": loop}
 
 
+def spent(side: Callable[[], object]) -> float:
+    """Return the seconds of processor time of one call."""
+    begin = time.thread_time()
+    side()
+    return time.thread_time() - begin
+
+
 def measure(count: int, rounds: int) -> tuple[float, float, float]:
     """Return the median of a Loop's microseconds per step over the bare loop, and its quartiles."""
     sides = make_sides(count)
     for side in sides.values():
         side()
-    seconds = alternate(sides, rounds)
-    pairs = zip(seconds["Loop"], seconds["bare"], strict=True)
-    extra = sorted(1e6 * (loop - bare) / STEPS for loop, bare in pairs)
+    extra = []
+    for number in range(rounds):
+        seconds = {name: spent(sides[name]) for name in sorted(sides, reverse=bool(number % 2))}
+        extra.append(1e6 * (seconds["Loop"] - seconds["bare"]) / STEPS)
+    extra.sort()
     return statistics.median(extra), extra[len(extra) // 4], extra[-1 - len(extra) // 4]
 
 
