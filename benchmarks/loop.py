@@ -2,7 +2,8 @@
 
 Both sides draw the same batches from tensors in memory and compute the same values, k of them with a gradient behind
 them as losses have; only one side logs them. One thread, pinned where the system can, and its processor time, so that
-neighbours on the machine do not count; the sides alternate; medians. The limit is LIMIT microseconds per step at any k up to ten.
+neighbours on the machine do not count; the sides alternate; medians. The limit is LIMIT microseconds per step at any k
+up to ten.
 """
 
 from __future__ import annotations
