@@ -227,10 +227,16 @@ class PyDatasetSource(IterableSource):
 
 def first_batch(source: Any) -> Any:
     """Return the first batch of a source, to see what batches are like; a generator gives it out again."""
-    if isinstance(getattr(source, "source", source), GeneratorSource):
-        drawn = getattr(source, "source", source)
+    drawn = getattr(source, "source", source)
+    if isinstance(drawn, GeneratorSource):
         return None if drawn.ended() else checked(drawn._ahead[0])
-    return next(iter(source.epoch(0)))
+    if not isinstance(drawn, IterableSource):
+        return next(iter(source.epoch(0)))
+    where = drawn._running, drawn._pass, drawn._position, drawn._restored
+    try:
+        return next(iter(source.epoch(0)))
+    finally:  # the look is no part of the run: its batch is still to come
+        drawn._running, drawn._pass, drawn._position, drawn._restored = where
 
 
 def known_length(iterable: Any) -> int | None:
