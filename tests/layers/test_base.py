@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import sys
 from collections.abc import Callable
@@ -470,11 +471,13 @@ def python_calls(function: Callable[[], Any]) -> int:
         nonlocal count
         count += event == "call"
 
+    gc.disable()  # a collection would run the finalizers of other tests here
     sys.setprofile(profile)
     try:
         function()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count - 1
 
 

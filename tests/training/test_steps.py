@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -362,11 +363,13 @@ def python_calls(function: Callable[[], Any]) -> int:
         nonlocal count
         count += event == "call" and "jaxtyping" not in frame.f_code.co_filename
 
+    gc.disable()  # a collection would run the finalizers of other tests here
     sys.setprofile(profile)
     try:
         function()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count - 1
 
 
