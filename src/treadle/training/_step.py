@@ -14,10 +14,10 @@ import torch
 from treadle import _core, data, optimizers
 
 if TYPE_CHECKING:
-    from treadle.training._trainer import Trainer
+    from treadle.training._step_owner import StepOwner
 
 
-def run_step(model: Trainer, batch: Any, training: bool) -> Mapping[str, Any]:
+def run_step(model: StepOwner, batch: Any, training: bool) -> Mapping[str, Any]:
     """Run `model` on a batch, update its weights if `training`, and its metrics; return their lazy logs."""
     x, y, sample_weight = data.unpack(batch)
     y_pred = model(x, training=training)
@@ -96,7 +96,7 @@ def _detached() -> str:
     )
 
 
-def total_loss(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
+def total_loss(model: StepOwner, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
     """Return the compiled losses, weighted, plus the losses that layers added."""
     compiled = model._compiled_for(y, y_pred)
     if model._unseen_targets is not None:
@@ -162,7 +162,7 @@ def check_target(target: Any, name: str) -> None:
         )
 
 
-def update_metrics(model: Trainer, y: Any, y_pred: Any, sample_weight: Any) -> None:
+def update_metrics(model: StepOwner, y: Any, y_pred: Any, sample_weight: Any) -> None:
     """Update the compiled metrics; sample weights reach each of them."""
     compiled = model._compiled_for(y, y_pred)
     if model._calls.record.metrics:
