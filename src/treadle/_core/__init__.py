@@ -12,6 +12,7 @@ from treadle._core._errors import (
     unknown_name,
 )
 from treadle._core._facade import publish
+from treadle._core._gradients import GRADIENT_LOOKS, warn_if_kept
 from treadle._core._logits import recall_logits, remember_logits
 from treadle._core._masks import recall_mask, remember_mask
 from treadle._core._names import clear_session, snake_case, unique_name
@@ -48,6 +49,7 @@ from treadle._core._variable import StateVariable, Variable, VariableOwner, as_v
 from treadle._core._version import __version__
 
 __all__ = [
+    "GRADIENT_LOOKS",
     "DTypePolicy",
     "DataError",
     "Family",
@@ -105,4 +107,5 @@ __all__ = [
     "unique_name",
     "unknown_name",
     "untraced",
+    "warn_if_kept",
 ]

@@ -14,6 +14,7 @@ from typing import Any, overload
 import torch
 
 from treadle._core import (
+    GRADIENT_LOOKS,
     DataError,
     Recorder,
     StateError,
@@ -23,6 +24,7 @@ from treadle._core import (
     snake_case,
     tracing,
     unique_name,
+    warn_if_kept,
 )
 from treadle.optimizers._accumulation import Accumulation
 from treadle.optimizers._averaging import MovingAverage
@@ -135,6 +137,9 @@ class Optimizer(BuildableOptimizer):
         self._pending: dict[int, torch.Tensor] = {}  # variables with accumulated gradients
         self._gradient_size: torch.Tensor | None = None  # on an accelerator, until someone looks
         self._followed = 0.0  # the rate that was written last
+        self._looks = (
+            GRADIENT_LOOKS  # updates that are still checked for gradients that nobody cleared
+        )
         self._iterations = make_counter(f"{self.name}/iteration")
         super().__init__([{"params": []}], {"lr": 0.0, "weight_decay": weight_decay})
         self._take_rate(learning_rate)
@@ -317,7 +322,14 @@ class Optimizer(BuildableOptimizer):
     def _apply(self, grads: Sequence[Any], variables: Any, weight: float) -> None:
         plan, matched = self._match(grads, variables)
         if plan is not None:
+            if self._looks:
+                self._look(plan, matched)
             self._apply_matched(plan, matched, weight)
+
+    def _look(self, plan: Plan, grads: Tensors) -> None:
+        self._looks -= 1
+        if plan.variables[0].grad is grads[0]:
+            warn_if_kept(plan.variables[0])
 
     def _apply_matched(self, plan: Plan, matched: Tensors, weight: float) -> None:
         self._opt_called = True  # torch's learning rate schedulers look for it

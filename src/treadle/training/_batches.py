@@ -28,14 +28,26 @@ def batches_of_epoch(
         DataError: when the source yields nothing.
         ValueError: for endless data without a limit.
     """
-    if limit is None and getattr(source, "endless", False):
-        raise ValueError(_endless())
     count = start
-    for batch in _draw(source, index, limit, start, anew):
+    for batch in open_epoch(source, index, limit, start, anew=anew):
         yield batch
         count += 1
+    check_drawn(index, count, limit)
+
+
+def open_epoch(
+    source: data.Source, index: int, limit: int | None, start: int = 0, *, anew: bool = False
+) -> Iterator[Any]:
+    """Return the iterator of `batches_of_epoch` without its checks at the end, for whoever counts anyway."""
+    if limit is None and getattr(source, "endless", False):
+        raise ValueError(_endless())
+    return _draw(source, index, limit, start, anew)
+
+
+def check_drawn(index: int, count: int, limit: int | None) -> None:
+    """Warn when an epoch, drawn to its end, had fewer batches than it should; raise when it had none."""
     if limit is not None and 0 < count < limit:
-        warnings.warn(_ended_early(index, count, limit), _core.TreadleWarning, stacklevel=2)
+        warnings.warn(_ended_early(index, count, limit), _core.TreadleWarning, stacklevel=3)
     if count == 0:
         raise _core.DataError(
             _core.explain(

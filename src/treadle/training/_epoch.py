@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from treadle import _core, data
-from treadle.training._batches import batches_of_epoch, placement
+from treadle.training._batches import check_drawn, open_epoch, placement
 from treadle.training._logs import FloatLogs, LazyLogs, as_floats
 from treadle.training._means import RunningMeans
 
@@ -66,7 +66,7 @@ class Epoch:
         reseed(seed + _DATA)
         progress.begin(f"Epoch {self.index + 1}/{loop.epochs}", loop.steps)
         loop.before_batches(self)
-        for batch in batches_of_epoch(loop.source, self.index, loop.steps_per_epoch, self.step):
+        for batch in open_epoch(loop.source, self.index, loop.steps_per_epoch, self.step):
             if hears_begin:
                 callbacks.call("on_train_batch_begin", self.step, {})
             reseed(seed + self.step)
@@ -84,6 +84,10 @@ class Epoch:
                 break
             if draws:
                 reseed(seed + _DATA + self.step)
+            if loop.looks:
+                loop.look_at_gradients()
+        else:
+            check_drawn(self.index, self.step, loop.steps_per_epoch)
         if loop.steps_per_epoch is not None and self.step < loop.steps_per_epoch:
             # The data ran dry; what follows would be trained on left-overs.
             loop.stop_training = True

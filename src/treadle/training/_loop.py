@@ -128,6 +128,9 @@ class Loop:
                 resume, save_every = callback.backup_dir, callback.save_every
         self.keeper = None if resume is None else Keeper(self, resume, save_every)
         self.precision = Precision(model, accumulation, precision)
+        self.looks = (
+            _core.GRADIENT_LOOKS
+        )  # steps that are still checked for gradients never cleared
         self._batch_size = batch_size
         self._epoch: Epoch | None = None
         self._validated = False
@@ -197,6 +200,14 @@ class Loop:
         """Put back what a resumed epoch had begun."""
         if self.keeper is not None:
             self.keeper.before_batches(epoch)
+
+    def look_at_gradients(self) -> None:
+        """Warn, in the first steps, when gradients are never cleared."""
+        self.looks -= 1
+        parameters = self.model.parameters() if isinstance(self.model, torch.nn.Module) else ()
+        first = next((parameter for parameter in parameters if parameter.grad is not None), None)
+        if first is not None:
+            _core.warn_if_kept(first)
 
     def stopped(self) -> bool:
         """Return whether a callback or the user asked to stop."""
