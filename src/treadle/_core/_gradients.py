@@ -24,7 +24,7 @@ def warn_if_kept(parameter: torch.Tensor) -> None:
     gradient = parameter.grad
     if gradient is None or gradient._is_view():
         return
-    seen, row = getattr(gradient, "_treadle_seen", (None, None))
+    seen, row = getattr(gradient, "_treadle_seen", (-2, None))
     written = gradient._version
     if seen == written:
         return  # an optimizer and a loop look at the same step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from treadle.training._means import RunningMeans
 if TYPE_CHECKING:
     from treadle.training._loop import Loop
 
+_item = torch.Tensor.item
 _DATA = 2**40  # sets what data draw apart from what steps draw
 
 
@@ -42,6 +44,7 @@ class Epoch:
         self.step = start
         self._given: Mapping[str, Any] = {}  # what a train_step returned last
         self._means = RunningMeans(None if loop.keeper is None else loop.keeper.check_tracked)
+        self._on_host = self._means.on_host
         self._own = LazyLogs(self._means.readers)
         self._later: dict[str, Callable[[], Any]] = {}  # validation, and what a checkpoint held
         self._running = False
@@ -103,6 +106,18 @@ class Epoch:
             ValueError: for a value that is no scalar, or a name that was a scalar and is a metric now.
             StateError: after the epoch has ended, and for a metric that is not tracked in a run that resumes.
         """
+        sums = self._on_host.get(tuple(values)) if logs is None else None
+        if (
+            sums is not None
+        ):  # the way of most steps: tensors on the CPU under the names of the step before
+            try:
+                read = map(_item, values.values())
+                sums.host_totals = [*map(operator.add, sums.host_totals, read)]
+                sums.count += 1
+                self._logged = self.step + 1
+                return
+            except (TypeError, RuntimeError):  # numbers, metrics or larger tensors this time
+                pass
         if self._ended:
             raise _core.StateError(_ended_message(self.index))
         if logs is not None:
@@ -145,6 +160,7 @@ class Epoch:
         if (self.index + 1) % loop.validation_freq == 0 and not validated:
             values |= loop.validate()
         self._ended = True
+        self._on_host = {}  # `log` goes the long way from now on, which refuses
         loop.callbacks.call("on_epoch_end", self.index, values)
         loop.progress.end(self.step, values)
         return values

@@ -7,7 +7,6 @@ row by one kernel; rows are added up in blocks, so that sums depend on the steps
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +15,6 @@ import torch
 from treadle import _core
 
 _BLOCK = 64  # rows on the device that wait to be added up
-_item = torch.Tensor.item
 
 
 class RunningMeans:
@@ -31,7 +29,7 @@ class RunningMeans:
         self.metrics: dict[str, Any] = {}
         self._check_metric = check_metric
         self._sums: dict[tuple[Any, ...], Sums] = {}
-        self._on_host: dict[tuple[str, ...], Sums] = {}  # those of nothing but tensors on the CPU
+        self.on_host: dict[tuple[str, ...], Sums] = {}  # those of nothing but tensors on the CPU
         self._restored: list[Sums] = []
 
     def add(self, values: Mapping[str, Any]) -> None:
@@ -40,16 +38,6 @@ class RunningMeans:
         Raises:
             ValueError: for a value that is no scalar, or a name that was a scalar and is a metric now.
         """
-        sums = self._on_host.get(tuple(values))
-        if sums is not None:
-            try:
-                sums.host_totals = [
-                    *map(operator.add, sums.host_totals, map(_item, values.values()))
-                ]
-                sums.count += 1
-                return
-            except (TypeError, RuntimeError):  # numbers, metrics or larger tensors this time
-                pass
         key = (*values, *map(type, values.values()))
         sums = self._sums.get(key) or self._sort(key, values)
         sums.add(values)
@@ -79,7 +67,7 @@ class RunningMeans:
             self._restored.remove(sums)
         self._sums[key] = sums
         if len(host) == len(values) and all(isinstance(v, torch.Tensor) for v in values.values()):
-            self._on_host[tuple(values)] = sums
+            self.on_host[tuple(values)] = sums
         for name in values:
             reader = self._result if name in metrics else self._mean
             self.readers.setdefault(name, functools.partial(reader, name))
