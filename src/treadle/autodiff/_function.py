@@ -55,6 +55,7 @@ class Function:
         python_function: What to run.
         input_signature: Objects with a shape and a dtype that all calls must fit, or None.
         jit_compile: Whether having to stay eager is an error.
+        reduce_retracing: Whether a further signature is traced only when it comes a second time.
         name: A name for messages, or None.
 
     Attributes:
@@ -75,6 +76,7 @@ class Function:
         python_function: Callable[..., Any],
         input_signature: Sequence[Any] | None,
         jit_compile: bool | None,
+        reduce_retracing: bool,
         name: str | None,
     ) -> None:
         functools.update_wrapper(self, python_function)
@@ -83,6 +85,7 @@ class Function:
         self.input_signature = input_signature
         self.trace_count = 0
         self._must_compile = bool(jit_compile)
+        self._met: set[int] | None = set() if reduce_retracing else None
         self._entries: dict[Any, Entry] = {}
         self._lock = threading.RLock()
         self._warned = self._told_eager = False
@@ -117,8 +120,18 @@ class Function:
                 if not changed:
                     return entry.program.run(tensors)
                 entry.retraced.append(changed)
+        if entry is None and self._met is not None and self._is_new(hash(key)):
+            return self.python_function(*args, **kwargs)
         with self._lock:
             return self._trace(key, args, kwargs, tensors, held)
+
+    def _is_new(self, signature_hash: int) -> bool:
+        """Return whether a signature that is not the first comes for the first time."""
+        assert self._met is not None
+        known = not self._entries or signature_hash in self._met
+        if not known:
+            self._met.add(signature_hash)
+        return not known
 
     def _trace(self, key: Any, args: Any, kwargs: Any, tensors: Any, held: list[Any]) -> Any:
         """Run the function eagerly, record the run, and make a program of it."""
@@ -371,7 +384,8 @@ def function(
         input_signature: Objects with a shape (None for any size) and a dtype, that all calls must fit.
         autograph: Accepted for compatibility; `if` and `for` are not translated.
         jit_compile: True makes it an error if the function has to stay eager.
-        reduce_retracing: Accepted for compatibility.
+        reduce_retracing: True traces a further signature only when it comes a second time; its first call runs
+            eagerly. For data whose shapes seldom repeat.
         name: A name for messages.
 
     Returns:
@@ -395,10 +409,11 @@ def function(
     Reference:
         TensorFlow API, `tf.function`.
     """
-    del autograph, reduce_retracing
     if func is None:
-        return lambda func: Function(_checked(func), input_signature, jit_compile, name)
-    return Function(_checked(func), input_signature, jit_compile, name)
+        return lambda func: function(
+            func, input_signature, autograph, jit_compile, reduce_retracing, name
+        )
+    return Function(_checked(func), input_signature, jit_compile, reduce_retracing, name)
 
 
 def _checked(func: Any) -> Callable[..., Any]:

@@ -71,6 +71,8 @@ class Loop:
         2
     """
 
+    looks = _core.GRADIENT_LOOKS  # steps that are still checked for gradients never cleared
+
     def __init__(
         self,
         train_data: Any,
@@ -128,9 +130,6 @@ class Loop:
                 resume, save_every = callback.backup_dir, callback.save_every
         self.keeper = None if resume is None else Keeper(self, resume, save_every)
         self.precision = Precision(model, accumulation, precision)
-        self.looks = (
-            _core.GRADIENT_LOOKS
-        )  # steps that are still checked for gradients never cleared
         self._batch_size = batch_size
         self._epoch: Epoch | None = None
         self._validated = False
