@@ -33,6 +33,18 @@ PAIRS: list[Pair] = [
         (16, 32, 32, 16),
     ),
     (
+        "Conv2D, one filter",
+        lambda: treadle.layers.Conv2D(1, 7, padding="same"),
+        lambda: nn.Conv2d(128, 1, 7, padding=3),
+        (16, 28, 28, 128),
+    ),
+    (
+        "Conv2DTranspose, one filter",
+        lambda: treadle.layers.Conv2DTranspose(1, 4, strides=2, padding="same"),
+        lambda: nn.ConvTranspose2d(128, 1, 4, 2, 1),
+        (16, 14, 14, 128),
+    ),
+    (
         "BatchNormalization",
         lambda: treadle.layers.BatchNormalization(),
         lambda: nn.BatchNorm2d(32),

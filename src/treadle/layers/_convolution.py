@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 
 from treadle import _core, activations
-from treadle.layers import _channels
+from treadle.layers import _channels, _few_filters
 from treadle.layers._checks import check_features, check_rank, choice, int_tuple, positive_int
 from treadle.layers._family import FAMILY
 from treadle.layers._layer import Layer
@@ -21,15 +23,20 @@ def _convolve_sequences(
     padding: Any,
     dilation: tuple[int, ...],
     groups: int,
+    convolve: Callable[..., torch.Tensor] = torch.conv2d,
 ) -> torch.Tensor:
     """Convolve (batch, in, steps) as images of height 1: torch has channels-last kernels for images only."""
     images, kernels = x.unsqueeze(2), kernel.unsqueeze(2)
     padding = (0, *padding) if padding else 0
-    return torch.conv2d(
-        images, kernels, bias, (1, *strides), padding, (1, *dilation), groups
-    ).squeeze(2)
+    return convolve(images, kernels, bias, (1, *strides), padding, (1, *dilation), groups).squeeze(
+        2
+    )
 
 
+_FEW: dict[int, Any] = {
+    1: functools.partial(_convolve_sequences, convolve=_few_filters.convolve),
+    2: _few_filters.convolve,
+}
 CONVOLVE: dict[int, Any] = {1: _convolve_sequences, 2: torch.conv2d, 3: torch.conv3d}
 
 
@@ -177,8 +184,12 @@ class Convolution(BaseConvolution):
             else None
         )
         self._kernel_order = (rank + 1, rank, *range(rank))
-        self._convolve = CONVOLVE[rank]
+        self._convolve = (_FEW if self._has_few_filters(channels) else CONVOLVE)[rank]
         self.built = True
+
+    def _has_few_filters(self, channels: int) -> bool:
+        steps = (*self.strides, *self.dilation_rate, self.groups)
+        return max(steps) == 1 and _few_filters.suit(self.filters, channels, self.kernel_size)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return (batch, *new sizes, filters) for (batch, *sizes, in)."""

@@ -5,11 +5,14 @@ The size of the output, where the cropping starts and what `output_padding` mean
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from treadle import _core
+from treadle.layers import _few_filters
 from treadle.layers._checks import int_tuple, positive_int
 from treadle.layers._convolution import BaseConvolution, weight_arguments, wrong_input
 from treadle.layers._family import FAMILY
@@ -24,9 +27,10 @@ def _convolve_sequences(
     extra: Any,
     groups: int,
     dilation: tuple[int, ...],
+    convolve: Callable[..., torch.Tensor] = torch.conv_transpose2d,
 ) -> torch.Tensor:
     """Convolve (batch, in, steps) as images of height 1: torch has channels-last kernels for images only."""
-    return torch.conv_transpose2d(
+    return convolve(
         x.unsqueeze(2),
         kernel.unsqueeze(2),
         bias,
@@ -38,6 +42,10 @@ def _convolve_sequences(
     ).squeeze(2)
 
 
+_FEW: dict[int, Any] = {
+    1: functools.partial(_convolve_sequences, convolve=_few_filters.convolve_transposed),
+    2: _few_filters.convolve_transposed,
+}
 _CONVOLVE: dict[int, Any] = {
     1: _convolve_sequences,
     2: torch.conv_transpose2d,
@@ -134,7 +142,10 @@ class ConvolutionTranspose(BaseConvolution):
             else None
         )
         self._kernel_order = (rank + 1, rank, *range(rank))
-        self._convolve = _CONVOLVE[rank]
+        few = max(self.dilation_rate) == 1 and _few_filters.suit(
+            self.filters, channels, self.kernel_size, transposed=True
+        )
+        self._convolve = (_FEW if few else _CONVOLVE)[rank]
         self.built = True
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
