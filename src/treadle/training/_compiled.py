@@ -62,6 +62,7 @@ class Compiled:
                 with contextlib.suppress(_core.StateError):  # "accuracy" waits for the shapes
                     metrics.as_metric(leaf)
 
+    @_core.untraced
     def resolve(self, y: Any, y_pred: Any, names: Sequence[str] | None) -> None:
         """Make the rows for outputs like `y_pred` and targets like `y`."""
         self.names = list(names or default_names(y_pred))
