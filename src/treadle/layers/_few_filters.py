@@ -55,13 +55,14 @@ def convolve(
     """
     pads = padding or (0, 0)
     window = kernel.shape[2:]
-    sizes = [n + 2 * p - k + 1 for n, p, k in zip(x.shape[2:], pads, window, strict=True)]
+    numbers = zip(x.shape[2:], pads, window, strict=True)
+    sizes = tuple(n + 2 * p - k + 1 for n, p, k in numbers)
     # Positions near a border that no padding replaces are computed in vain.
     if not _pays(x, kernel.shape[0]) or 2 * math.prod(sizes) < math.prod(x.shape[2:]):
         return torch.conv2d(x, kernel, bias, strides, padding, dilation, groups)
     # A convolution looks ahead where a sum of shifted rows goes back: the taps in reverse.
     rows = kernel.flip(2, 3).permute(0, 2, 3, 1)
-    crop = [k - 1 - p for k, p in zip(window, pads, strict=True)]
+    crop = tuple(k - 1 - p for k, p in zip(window, pads, strict=True))
     return _product_and_sum(x, rows, bias, sizes, crop, (1, 1))
 
 
@@ -90,7 +91,7 @@ def convolve_transposed(
     if not _pays(x, kernel.shape[1]):
         return torch.conv_transpose2d(x, kernel, bias, strides, crop, extra, groups, dilation)
     numbers = zip(x.shape[2:], strides, kernel.shape[2:], crop, extra, strict=True)
-    sizes = [(n - 1) * s + k - 2 * c + e for n, s, k, c, e in numbers]
+    sizes = tuple((n - 1) * s + k - 2 * c + e for n, s, k, c, e in numbers)
     return _product_and_sum(x, kernel.permute(1, 2, 3, 0), bias, sizes, crop, strides)
 
 
@@ -109,16 +110,16 @@ def _product_and_sum(
     x: torch.Tensor,
     rows: torch.Tensor,
     bias: torch.Tensor | None,
-    sizes: Sequence[int],
-    crop: Sequence[int],
-    strides: Sequence[int],
+    sizes: tuple[int, ...],
+    crop: tuple[int, ...],
+    strides: tuple[int, ...],
 ) -> torch.Tensor:
     """Return images of `sizes` from kernel rows (filters, window height, window width, channels)."""
-    filters, *window, channels = rows.shape
+    filters, height, width, channels = rows.shape
     rows = rows.reshape(-1, channels).unsqueeze(0).expand(x.shape[0], -1, -1)
     columns = torch.bmm(rows, x.flatten(2))  # (batch, filters * taps, height * width)
     # In float32, as a convolution kernel sums up, whatever the product's dtype is.
-    summed = functional.fold(columns.float(), sizes, window, padding=crop, stride=strides)
+    summed = functional.fold(columns.float(), sizes, (height, width), padding=crop, stride=strides)
     y = summed.to(columns.dtype)
     if filters > 1:  # as torch returns it, for the kernel has this order in memory
         y = y.contiguous(memory_format=torch.channels_last)
