@@ -382,3 +382,16 @@ def test_the_graph_is_freed_by_the_gradient():
     tape.gradient(loss, w)
     with pytest.raises(RuntimeError, match="already been freed"):
         _ = loss.grad_fn.next_functions[0][0]._saved_self
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_scalars_get_the_bits_of_torch(dtype):
+    model = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+    weights = list(model.to(dtype).parameters())
+    x = torch.randn(7, 5, dtype=dtype)
+    expected = torch.autograd.grad(model(x).square().sum(), weights)
+    for _ in range(2):  # the second time the place is trusted
+        with GradientTape() as tape:
+            loss = model(x).square().sum()
+        found = tape.gradient(loss, weights)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

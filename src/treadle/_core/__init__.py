@@ -1,5 +1,6 @@
 """What every room stands on: errors, registries, recorded constructors, trees, random streams, precision."""
 
+from treadle._core._engine import scalar_gradients
 from treadle._core._errors import (
     DataError,
     ShapeError,
@@ -92,6 +93,7 @@ __all__ = [
     "reject_unknown",
     "remember_logits",
     "remember_mask",
+    "scalar_gradients",
     "serialize",
     "set_dtype_policy",
     "set_epsilon",

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from treadle._core import StateError, flatten, leaves, unflatten
+from treadle._core import StateError, flatten, leaves, scalar_gradients, unflatten
 from treadle.autodiff import _messages as messages
 from treadle.autodiff._history import Trace, cut, trace
 from treadle.autodiff._jacobian import basis_gradients, check_batches
@@ -274,14 +274,16 @@ def _torch_gradients(
     targets: Any, sources: list[torch.Tensor], weights: Any, record: bool, keep: bool
 ) -> list[torch.Tensor | None]:
     """Ask torch; `targets` and `weights` are a tensor and None, or lists."""
-    if weights is None:
-        weights = torch.ones_like(targets) if targets.dim() else None
-    else:
-        weights = [
-            torch.ones_like(target) if weight is None and target.dim() else weight
-            for target, weight in zip(targets, weights, strict=True)
-        ]
     try:
+        if weights is None and not targets.dim():
+            return list(scalar_gradients(targets, sources, keep, record))
+        if weights is None:
+            weights = torch.ones_like(targets)
+        else:
+            weights = [
+                torch.ones_like(target) if weight is None and target.dim() else weight
+                for target, weight in zip(targets, weights, strict=True)
+            ]
         return list(torch.autograd.grad(targets, sources, weights, keep, record, allow_unused=True))
     except RuntimeError as error:
         if "second time" not in str(error):

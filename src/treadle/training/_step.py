@@ -20,12 +20,34 @@ if TYPE_CHECKING:
 def run_step(model: StepOwner, batch: Any, training: bool) -> Mapping[str, Any]:
     """Run `model` on a batch, update its weights if `training`, and its metrics; return their lazy logs."""
     x, y, sample_weight = data.unpack(batch)
-    y_pred = model(x, training=training)
-    loss = model.compute_loss(x, y, y_pred, sample_weight, training=training)
+    run = model._engine or forward
+    y_pred, loss = run(model, x, y, sample_weight, training)
     model._compiled_for(y, y_pred).tracker.update_state(loss.detach(), batch_rows(x))
     if training:
         minimize(loss, model.optimizer, model._step_variables())
     return model.compute_metrics(x, y, y_pred, sample_weight)
+
+
+def forward(
+    model: StepOwner, x: Any, y: Any, sample_weight: Any, training: bool
+) -> tuple[Any, torch.Tensor]:
+    """Return output and loss of a batch: the part of a step that an engine may compile."""
+    y_pred = model(x, training=training)
+    return y_pred, model.compute_loss(x, y, y_pred, sample_weight, training=training)
+
+
+@torch.no_grad()
+def look_at_first_batch(model: StepOwner, x: Any, y: Any, sample_weight: Any) -> None:
+    """Build and check everything that the first step builds and checks, and leave all values as they were."""
+    y_pred = model(x, training=False)
+    compiled = model._compiled_for(y, y_pred)
+    _check_unseen(model, compiled, y_pred)
+    targets, outputs = compiled.targets(y), compiled.outputs(y_pred)
+    weights = compiled.weights(sample_weight)
+    for row in compiled.loss_rows:
+        check_target(targets[row.output], row.name)
+        output = outputs[row.output]
+        row.loss(targets[row.output], output, weights[row.output], _core.recall_mask(output))
 
 
 def batch_rows(x: Any) -> int:
@@ -42,7 +64,7 @@ def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> None:
         raise _core.StateError(_detached())
     if isinstance(optimizer, optimizers.Optimizer):
         loss = optimizer.scale_loss(loss)
-        gradients = torch.autograd.grad(loss, variables, allow_unused=True)
+        gradients = _core.scalar_gradients(loss, variables)
         optimizer.apply(gradients, variables)
     else:
         optimizer.zero_grad()
@@ -99,9 +121,7 @@ def _detached() -> str:
 def total_loss(model: StepOwner, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
     """Return the compiled losses, weighted, plus the losses that layers added."""
     compiled = model._compiled_for(y, y_pred)
-    if model._unseen_targets is not None:
-        compiled.check_targets(model._unseen_targets, y_pred)
-        model._unseen_targets = None
+    _check_unseen(model, compiled, y_pred)
     rows = compiled.loss_rows
     terms: list[torch.Tensor] = []
     if len(rows) == 1 and rows[0].tracker is None:
@@ -127,6 +147,12 @@ def total_loss(model: StepOwner, y: Any, y_pred: Any, sample_weight: Any) -> tor
     for term in terms[1:]:
         total = total + term
     return total
+
+
+def _check_unseen(model: StepOwner, compiled: Any, y_pred: Any) -> None:
+    if model._unseen_targets is not None:
+        compiled.check_targets(model._unseen_targets, y_pred)
+        model._unseen_targets = None
 
 
 def _single(y_pred: Any) -> torch.Tensor:
