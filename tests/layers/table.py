@@ -253,6 +253,9 @@ NORMALIZATION = [
     Row("GroupNormalization", {"groups": 2, "center": False}, (4,)),
     Row("RMSNormalization", {}, (3, 4)),
     Row("RMSNormalization", {"axis": 1}, (3, 4), keras=_LAST_AXES),
+    Row("Normalization", {"mean": 0.5, "variance": 2.0}, (3, 4)),
+    Row("Normalization", {"axis": 1, "mean": [0.5, 1.0, 2.0], "variance": [1.0, 2.0, 3.0]}, (3, 4)),
+    Row("Normalization", {"axis": None, "mean": 0.5, "variance": 2.0, "invert": True}, (3, 4)),
     Row("UnitNormalization", {}, (3, 4)),
     Row("UnitNormalization", {"axis": [1, 2]}, (3, 4)),
     Row(

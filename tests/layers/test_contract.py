@@ -11,6 +11,7 @@ import torch
 
 import treadle
 from tests.layers.table import ONE_EACH, ROWS, Row
+from tests.layers.table_features import FEATURES
 from treadle import graph, layers
 
 rows = pytest.mark.parametrize("row", ROWS, ids=str)
@@ -172,4 +173,4 @@ def test_the_table_has_every_layer() -> None:
 
 CELLS = {"SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"}  # tested through RNN
 # Families that came later and bring their own tests.
-OTHER_TABLES = {"MultiHeadAttention", "GroupQueryAttention"}
+OTHER_TABLES = {"MultiHeadAttention", "GroupQueryAttention", *(row.name for row in FEATURES)}

@@ -40,6 +40,7 @@ from treadle.layers._dropout import Dropout, SpatialDropout1D, SpatialDropout2D,
 from treadle.layers._einsum_dense import EinsumDense
 from treadle.layers._embedding import Embedding, ReversibleEmbedding
 from treadle.layers._family import FAMILY, deserialize, serialize
+from treadle.layers._features import CategoryEncoding, Discretization, Normalization
 from treadle.layers._global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -143,6 +144,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -165,6 +167,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -207,6 +210,7 @@ __all__ = [
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
     "RMSNormalization",
