@@ -18,6 +18,7 @@ NAMESPACES = [
     "optimizers",
     "optimizers.schedules",
     "regularizers",
+    "saving",
 ]
 
 

@@ -290,3 +290,29 @@ def assert_same_weights(mine: Any, theirs: Any) -> None:
     pairs += [(mine.layer.kernel, theirs.layer.kernel), (mine.layer.bias, theirs.layer.bias)]
     for a, b in pairs:
         assert torch.equal(a.detach(), b.value.detach())
+
+
+def test_files_of_layers_both_ways(keras: Any, tmp_path: Path) -> None:
+    def make(library: Any) -> Any:
+        @library.saving.register_keras_serializable("parity")
+        class Wordy(library.layers.Layer):
+            words = ""
+
+            def call(self, x: Any) -> Any:
+                return x * len(self.words)
+
+            def save_assets(self, folder: str) -> None:
+                (Path(folder) / "words.txt").write_text(self.words)
+
+            def load_assets(self, folder: str) -> None:
+                self.words = (Path(folder) / "words.txt").read_text()
+
+        model = library.Sequential([library.Input((6,)), Wordy(), Wordy()])
+        model.layers[0].words, model.layers[1].words = "a b", "c d e"
+        return model
+
+    theirs, mine = make(keras), make(treadle)
+    theirs.save(tmp_path / "theirs.keras")
+    assert_same(theirs, load_model(tmp_path / "theirs.keras"), torch.tensor(X))
+    mine.save(tmp_path / "mine.keras")
+    assert_same(mine, keras.saving.load_model(tmp_path / "mine.keras"), torch.tensor(X))

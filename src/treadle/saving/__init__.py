@@ -7,6 +7,7 @@ from treadle._core import (
     publish,
     register_keras_serializable,
 )
+from treadle._core import custom_object_scope as CustomObjectScope
 from treadle.saving._checkpoint import Checkpoint, CorruptFileError
 from treadle.saving._clone import clone_model
 from treadle.saving._config import (
@@ -17,19 +18,29 @@ from treadle.saving._config import (
     model_from_json,
     model_to_json,
 )
+from treadle.saving._editor import KerasFileEditor
 from treadle.saving._errors import UnsafeFileError
 from treadle.saving._export import export_model
 from treadle.saving._functional_config import describe_layer
 from treadle.saving._inspect import inspect_file
 from treadle.saving._model_files import load_model, save_model
+from treadle.saving._objects import (
+    deserialize_keras_object,
+    get_custom_objects,
+    serialize_keras_object,
+)
 from treadle.saving._weights_files import load_weights, save_weights
 
 __all__ = [
     "Checkpoint",
     "CorruptFileError",
+    "CustomObjectScope",
+    "KerasFileEditor",
     "UnsafeFileError",
     "clone_model",
     "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
     "inspect_file",
@@ -39,6 +50,7 @@ __all__ = [
     "register_keras_serializable",
     "save_model",
     "save_weights",
+    "serialize_keras_object",
 ]
 
 publish(globals())

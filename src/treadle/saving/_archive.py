@@ -9,7 +9,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -71,14 +71,28 @@ class Archive:
             raise corrupt(self.where, f"members {sorted(self.members)[:8]}", f"a member {name}")
         return self.members[name]
 
+    def extract(self, name: str, path: Path) -> None:
+        """Write a member to `path`, a new file, whose folder is made; checked against its checksum.
+
+        Raises:
+            CorruptFileError: when it is missing or damaged, or stands where another member has a folder.
+        """
+        member = self.member(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as target:
+                self._copy(member, target)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise corrupt(
+                f"{self.where}, {name}", "a file and a folder of one name", "either"
+            ) from error
+
     @contextlib.contextmanager
     def extracted(self, name: str) -> Generator[Path]:
-        """Give a temporary file with the contents of a large member, checked against its checksum."""
-        member = self.member(name)
+        """Give a temporary file with the contents of a large member."""
         with tempfile.TemporaryDirectory(prefix="treadle-") as folder:
             path = Path(folder) / "member"
-            with path.open("wb") as target:
-                self._copy(member, target)
+            self.extract(name, path)
             yield path
 
     def _copy(self, member: zipfile.ZipInfo, target: Any) -> None:
@@ -162,9 +176,10 @@ def _check_sizes(members: list[zipfile.ZipInfo], where: str) -> None:
         end = member.header_offset + 30 + len(member.orig_filename) + member.compress_size
 
 
-def write_archive(path: Path, texts: dict[str, str], weights: Path) -> None:
-    """Write a `.keras` file of small texts and a weights file."""
-    with zipfile.ZipFile(path, "w") as file:
+def write_archive(path: Path, texts: Mapping[str, str], files: Mapping[str, Path]) -> None:
+    """Write a `.keras` file of small texts and large files, each under its name."""
+    with zipfile.ZipFile(path, "w", strict_timestamps=False) as archive:
         for name, text in texts.items():
-            file.writestr(name, text)
-        file.write(weights, WEIGHTS)
+            archive.writestr(name, text)
+        for name, file in files.items():
+            archive.write(file, name)

@@ -10,24 +10,14 @@ from typing import Any
 
 from treadle import _core, graph, layers, optimizers
 from treadle.saving._config_check import checked
-from treadle.saving._errors import UnsafeFileError, corrupt
+from treadle.saving._errors import BUILD_ERRORS, UnsafeFileError, corrupt
 from treadle.saving._functional_build import functional_ends
 from treadle.saving._functional_config import describe_layer, functional_config
 from treadle.saving._json import parse
 
 _COMPILE = ("loss", "loss_weights", "metrics", "weighted_metrics")
-# What wrong values in a configuration make constructors raise.
-BUILD_ERRORS = (
-    TypeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    RuntimeError,
-    RecursionError,
-    ArithmeticError,
-    AssertionError,
-)
+# Read from files too; whether to compile code is for the machine that trains to say.
+_EXECUTION = ("run_eagerly", "steps_per_execution", "auto_scale_loss")
 
 
 def is_functional(model: Any) -> bool:
@@ -77,12 +67,22 @@ def compile_config(model: Any) -> dict[str, Any] | None:
             stacklevel=4,
         )
         return None
-    return {**config, "run_eagerly": False, "steps_per_execution": 1, "jit_compile": False}
+    return {**config, **_how_it_runs(model)}
+
+
+def _how_it_runs(model: Any) -> dict[str, Any]:
+    how = getattr(model, "_execution", None)
+    if how is None:
+        return {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": False}
+    known = {name: getattr(how, name) for name in ("run_eagerly", "steps_per_execution")}
+    known["jit_compile"] = how.jit_compile is True
+    return known if how.auto_scale_loss else {**known, "auto_scale_loss": False}
 
 
 def compile_from_config(model: Any, config: Mapping[str, Any]) -> None:
     """Compile `model` as `compile_config` described."""
     given = {name: _core.deserialize(config.get(name)) for name in _COMPILE}
+    given |= {name: config[name] for name in _EXECUTION if config.get(name) is not None}
     model.compile(optimizer=optimizers.deserialize(config["optimizer"]), **given)
 
 

@@ -5,6 +5,19 @@ from __future__ import annotations
 from treadle import _core
 from treadle.saving._checkpoint import CorruptFileError
 
+# What wrong values in a configuration make constructors raise.
+BUILD_ERRORS = (
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RuntimeError,
+    RecursionError,
+    ArithmeticError,
+    AssertionError,
+)
+
 
 class UnsafeFileError(_core.TreadleError, ValueError):
     """A file that asks for more than a model file may: code, links, foreign paths, or memory without bounds.

@@ -130,12 +130,13 @@ def _tensor_lines(stored: Mapping[str, Stored]) -> list[str]:
     size = sum(torch.Size(item.shape).numel() * item.dtype.itemsize for item in stored.values())
     rows = [
         (key[:100], str(stored[key].shape), str(stored[key].dtype).removeprefix("torch."))
-        for key in sorted(stored, key=_natural)
+        for key in sorted(stored, key=natural)
     ]
     return ["", f"{len(stored)} tensors, {numbers} numbers, {size} bytes", *_table(rows)]
 
 
-def _natural(key: str) -> list[tuple[int, str]]:
+def natural(key: str) -> list[tuple[int, str]]:
+    """Return what paths are sorted by, so that number 10 comes after number 9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in key.split("/")]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import torch
 from torch import nn
 
 from treadle import layers
+from treadle.saving._errors import BUILD_ERRORS, corrupt
 from treadle.saving._hdf5 import as_stored, datasets_of, open_hdf5, read_text, write_tensor
 from treadle.saving._optimizer_state import is_built, load_state, state_tensors
 from treadle.saving._stored import Stored
@@ -95,12 +98,28 @@ def load_keras_weights(
         values = read_all(pairs, where)
         custom = [(part, {key: item.read() for key, item in store.items()}) for part, store in own]
         read_state = [item.read() for item in _in_order(state)] if optimizer else []
+    _load_custom(custom, where)
     write_all(pairs, values)
-    for part, store in custom:
-        load: Any = part.module.load_own_variables
-        load({key: value.numpy() for key, value in store.items()})
     if read_state:
         load_state(model, read_state, where)
+
+
+def _load_custom(custom: Sequence[tuple[Part, dict[str, torch.Tensor]]], where: str) -> None:
+    """Let layers read their own way; when one cannot, those before it get back what they had."""
+    before: list[tuple[Any, dict[str, Any]]] = []
+    for part, store in custom:
+        module: Any = part.module
+        before.append((module, {k: np.array(v) for k, v in _own_store(part).items()}))
+        try:
+            module.load_own_variables({key: value.numpy() for key, value in store.items()})
+        except BUILD_ERRORS as error:
+            for earlier, values in before:
+                with contextlib.suppress(*BUILD_ERRORS):
+                    earlier.load_own_variables(values)
+            got = f"{type(error).__name__}: {str(error)[:300]}"
+            raise corrupt(
+                f"{where}, {part.path}/vars", got, f"what {part.name!r} can read"
+            ) from error
 
 
 def stored_headers(source: Path, where: str) -> dict[str, Stored]:

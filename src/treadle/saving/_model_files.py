@@ -14,6 +14,7 @@ import torch
 
 from treadle import _core, layers
 from treadle.saving import _archive
+from treadle.saving._assets import load_assets, write_assets
 from treadle.saving._atomic import replacing_file, scratch_folder
 from treadle.saving._config import build_model, compile_from_config, serialize_model
 from treadle.saving._config_check import checked
@@ -21,6 +22,7 @@ from treadle.saving._errors import corrupt
 from treadle.saving._json import MOST_BYTES, parse
 from treadle.saving._keras_weights import load_keras_weights, stored_headers, write_keras_weights
 from treadle.saving._legacy_models import load_legacy_model, write_legacy_model
+from treadle.saving._objects import check_safe_mode
 from treadle.saving._size_check import check_sizes
 from treadle.saving._weights import check_source, check_target
 
@@ -77,9 +79,10 @@ def _write_archive(path: Path, model: Any, config: dict[str, Any]) -> None:
         _archive.CONFIG: json.dumps(config, allow_nan=False),
     }
     with scratch_folder(path) as folder:
-        weights = folder / _archive.WEIGHTS
-        write_keras_weights(weights, model)
-        _archive.write_archive(path, texts, weights)
+        files = write_assets(model, folder)
+        files[_archive.WEIGHTS] = folder / _archive.WEIGHTS
+        write_keras_weights(files[_archive.WEIGHTS], model)
+        _archive.write_archive(path, texts, files)
 
 
 def load_model(
@@ -117,15 +120,7 @@ def load_model(
     Reference:
         Keras 3 API, `keras.saving.load_model`.
     """
-    if not safe_mode:
-        raise ValueError(
-            _core.explain(
-                "There is no unsafe mode.",
-                expected="safe_mode=True",
-                got="safe_mode=False",
-                fix="give the functions and classes that the model needs in custom_objects",
-            )
-        )
+    check_safe_mode(safe_mode)
     path = check_source(filepath)
     with _core.custom_object_scope(custom_objects or {}), _same_streams():
         if path.suffix == ".keras":
@@ -152,6 +147,7 @@ def _load_archive(path: Path, compiled: bool) -> Any:
                 load_keras_weights(weights, model, place, optimizer=False)
             except _core.ShapeError as error:
                 raise corrupt(place, str(error), "weights that fit the configuration") from error
+            load_assets(model, archive)
             if compiled and config.get("compile_config"):
                 _compile(model, config["compile_config"], inside)
                 load_keras_weights(weights, model, place, weights=False)
