@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from treadle import _core
+from treadle.callbacks._grouped import group_events
 
 EVENTS = tuple(
     f"on_{subject}_{edge}"
@@ -50,6 +51,8 @@ class Callback:
     Reference:
         Keras 3 API, `keras.callbacks.Callback`.
     """
+
+    _counts_steps = False  # whether it hears of each step, whatever `steps_per_execution` says
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -182,6 +185,9 @@ class CallbackList:
         for edge in ("begin", "end"):
             self._listeners[f"on_train_batch_{edge}"] += self._listeners[f"on_batch_{edge}"]
             self._listeners[f"on_batch_{edge}"] = self._listeners[f"on_train_batch_{edge}"]
+        every = getattr(self.model, "steps_per_execution", 1)
+        if every > 1:
+            group_events(self._listeners, every)
 
     def append(self, callback: Callback) -> None:
         """Add a callback."""

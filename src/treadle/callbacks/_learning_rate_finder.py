@@ -56,6 +56,8 @@ class LearningRateFinder(Callback):
         Smith, "Cyclical Learning Rates for Training Neural Networks", 2017.
     """
 
+    _counts_steps = True
+
     def __init__(
         self,
         min_lr: float = 1e-6,

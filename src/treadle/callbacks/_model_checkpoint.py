@@ -53,6 +53,8 @@ class ModelCheckpoint(Resumable):
         Keras 3 API, `keras.callbacks.ModelCheckpoint`.
     """
 
+    _counts_steps = True
+
     _counters = ("best", "saved", "steps")
 
     def __init__(

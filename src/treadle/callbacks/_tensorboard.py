@@ -61,6 +61,8 @@ class TensorBoard(Resumable):
         Keras 3 API, `keras.callbacks.TensorBoard`.
     """
 
+    _counts_steps = True
+
     _counters = ("train_step",)
 
     def __init__(

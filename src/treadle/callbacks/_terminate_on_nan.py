@@ -41,6 +41,8 @@ class TerminateOnNaN(Callback):
         Keras 3 API, `keras.callbacks.TerminateOnNaN`.
     """
 
+    _counts_steps = True
+
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error

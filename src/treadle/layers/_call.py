@@ -375,7 +375,8 @@ def deepcopy_layer(layer: Layer, memo: dict[int, Any]) -> Any:
     copied = type(layer).__new__(type(layer))
     memo[id(layer)] = copied
     for key, value in layer.__dict__.items():
-        copied.__dict__[key] = [] if key == "_nodes" else copy.deepcopy(value, memo)
+        gone = key in ("_nodes", "_losses")  # of a graph, and of the latest call
+        copied.__dict__[key] = [] if gone else copy.deepcopy(value, memo)
     return copied
 
 

@@ -381,7 +381,7 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
             _call.adopt(self, module)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_nodes": []}
+        return self.__dict__ | {"_nodes": [], "_losses": []}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return _call.deepcopy_layer(self, memo)

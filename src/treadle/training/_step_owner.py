@@ -5,6 +5,7 @@ What a step does is in `_step.py`; what runs it over data is in `_trainer.py`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,9 +15,20 @@ from treadle import _core, layers, metrics, optimizers
 from treadle.callbacks import is_scheduler
 from treadle.training import _step
 from treadle.training._compiled import Compiled
+from treadle.training._execution import Engine, Execution, check_not_both, engine_for
 from treadle.training._logs import LazyLogs
 
-_KNOWN_COMPILE = ["optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"]
+_KNOWN_COMPILE = [
+    "optimizer",
+    "loss",
+    "loss_weights",
+    "metrics",
+    "weighted_metrics",
+    "run_eagerly",
+    "steps_per_execution",
+    "jit_compile",
+    "auto_scale_loss",
+]
 
 
 class StepOwner(layers.Layer):
@@ -26,6 +38,10 @@ class StepOwner(layers.Layer):
     output_names: Sequence[str] | None = None
     _compiled: Compiled | None = None
     _scheduler: Any = None
+    _execution: Execution = Execution()
+    _engine: Engine | None = (
+        None  # what computes output and loss, where that is not `_step.forward`
+    )
     _unseen_targets: Any = None  # all targets of a run, until its first step has checked them
 
     def compile(
@@ -35,6 +51,10 @@ class StepOwner(layers.Layer):
         loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
         **kwargs: Any,
     ) -> None:
         """Say how the model is trained.
@@ -46,10 +66,18 @@ class StepOwner(layers.Layer):
             loss_weights: Numbers that the losses of many outputs are multiplied with, in the same structure.
             metrics: Names, metrics or callables; for many outputs a list or dict of lists.
             weighted_metrics: Further metrics; sample weights reach all metrics.
-            **kwargs: Nothing yet; an unknown name is told.
+            run_eagerly: True: steps run as they are written, never compiled, so that a debugger stops in them.
+            steps_per_execution: Callbacks hear their batch events once per so many steps; `"auto"` means 1.
+                Nothing else changes: steps never wait for each other here.
+            jit_compile: True: torch compiles forward pass and loss, for batches of any size. `"auto"` means False
+                for now.
+            auto_scale_loss: Whether an optimizer under the policy `"mixed_float16"` is wrapped in a
+                `LossScaleOptimizer`.
+            **kwargs: None is known; the nearest name is told.
 
         Raises:
             UnknownNameError: for an unknown name; the nearest is suggested.
+            ValueError: for a number of steps below 1, and for `run_eagerly` together with `jit_compile=True`.
             TypeError: for an unknown argument.
 
         Example:
@@ -60,8 +88,13 @@ class StepOwner(layers.Layer):
         _core.reject_unknown("compile", kwargs, _KNOWN_COMPILE)
         scheduler = optimizer if is_scheduler(optimizer) else None
         found = optimizers.get(optimizer if scheduler is None else scheduler.optimizer)
+        check_not_both(run_eagerly, jit_compile)
+        how = Execution.of(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
+        if how.auto_scale_loss and self.dtype_policy.name == "mixed_float16":
+            found = scaled(found)
         compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
         self.optimizer, self._compiled, self._variables_now = found, compiled, None
+        self.__dict__["_execution"], self.__dict__["_engine"] = how, engine_for(how)
         self.__dict__["_scheduler"] = scheduler
         if "loss" not in self._modules:
             self.__dict__["loss"] = loss  # past nn.Module: a torch loss is no part of the model
@@ -70,6 +103,37 @@ class StepOwner(layers.Layer):
     def compiled(self) -> bool:
         """Whether `compile` was called."""
         return self._compiled is not None
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether steps run as they are written, whatever else was asked for."""
+        return self._execution.run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self._execute(run_eagerly=bool(value))
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether torch compiles the step."""
+        return self._engine is not None
+
+    @jit_compile.setter
+    def jit_compile(self, value: bool | str) -> None:
+        self._execute(jit_compile=value)
+
+    @property
+    def steps_per_execution(self) -> int:
+        """How many steps pass between two calls of the callbacks' batch events."""
+        return self._execution.steps_per_execution
+
+    @steps_per_execution.setter
+    def steps_per_execution(self, value: int) -> None:
+        self._execute(steps_per_execution=value)
+
+    def _execute(self, **changes: Any) -> None:
+        how = Execution.of(**{**dataclasses.asdict(self._execution), **changes})
+        self.__dict__["_execution"], self.__dict__["_engine"] = how, engine_for(how)
 
     # ---- the steps, to override
 
@@ -180,6 +244,14 @@ class StepOwner(layers.Layer):
     def _require_compiled(self, method: str) -> None:
         if self._compiled is None:
             raise _not_compiled(method)
+
+
+def scaled(optimizer: Any) -> Any:
+    """Return a treadle optimizer that scales the loss for float16; torch's own are left to their users."""
+    plain = isinstance(optimizer, optimizers.Optimizer)
+    if not plain or isinstance(optimizer, optimizers.LossScaleOptimizer):
+        return optimizer
+    return optimizers.LossScaleOptimizer(optimizer)
 
 
 def _not_compiled(method: str) -> _core.StateError:
