@@ -34,6 +34,7 @@ from treadle._core._precision import (
     torch_dtype,
 )
 from treadle._core._random import derive_seed, make_generator, random_state, set_random_seed
+from treadle._core._recorded_calls import find_symbolic, recorded
 from treadle._core._recorder import Recorded, reject_unknown
 from treadle._core._registry import (
     Family,
@@ -75,6 +76,7 @@ __all__ = [
     "dtype_policy",
     "epsilon",
     "explain",
+    "find_symbolic",
     "flatten",
     "floatx",
     "get_policy",
@@ -89,6 +91,7 @@ __all__ = [
     "random_state",
     "recall_logits",
     "recall_mask",
+    "recorded",
     "register_keras_serializable",
     "reject_unknown",
     "remember_logits",
