@@ -152,3 +152,16 @@ def test_a_wrapper_builds_and_counts_what_is_inside() -> None:
     layer.build((None, 4))
     assert layer.count_params() == 15 and layer.layer.built
     assert Twice(torch.nn.Linear(4, 2))(torch.ones(1, 4)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_global_maxima_have_the_gradient_of_their_places(rank: int, data_format: str) -> None:
+    layer = getattr(layers, f"GlobalMaxPooling{rank}D")(data_format=data_format, keepdims=True)
+    x = torch.randn(2, *(4, 5, 6, 3)[: rank + 1], requires_grad=True)
+    with torch.no_grad():
+        expected = layer(x)
+    outputs = layer(x)
+    assert torch.equal(outputs, expected) and outputs.shape == expected.shape
+    outputs.sum().backward()
+    assert x.grad is not None and torch.equal(x.grad, (x == expected).float())

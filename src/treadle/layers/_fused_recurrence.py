@@ -33,13 +33,13 @@ def simple_weights(cell: Any) -> list[torch.Tensor]:
 
 def gru_weights(cell: Any) -> list[torch.Tensor]:
     """Return the cell's weights as torch's GRU wants them: reset before update, so one small copy per call."""
-    n = cell.units
+    weights = [_reset_first(cell.kernel.t(), 0), _reset_first(cell.recurrent_kernel.t(), 0)]
+    return weights if cell.bias is None else [*weights, *_reset_first(cell.bias, 1).unbind()]
 
-    def swapped(value: torch.Tensor) -> torch.Tensor:
-        return torch.cat([value[n : 2 * n], value[:n], value[2 * n :]])
 
-    weights = [swapped(cell.kernel.t()), swapped(cell.recurrent_kernel.t())]
-    return weights if cell.bias is None else [*weights, *(swapped(row) for row in cell.bias)]
+def _reset_first(value: torch.Tensor, dim: int) -> torch.Tensor:
+    update, reset, candidate = value.chunk(3, dim)
+    return torch.cat((reset, update, candidate), dim)
 
 
 def _on_one_storage(weights: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -52,7 +52,7 @@ def _on_one_storage(weights: list[torch.Tensor]) -> list[torch.Tensor]:
 def _run(
     kind: str, inputs: Any, states: list[torch.Tensor], weights: list[torch.Tensor], sizes: Any
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Return the outputs and the last states; `sizes` are the batch sizes of packed inputs."""
+    """Return the outputs and the last states, each (1, batch, units); `sizes` are those of packed inputs."""
     if weights[0].is_cuda:
         weights = _on_one_storage(weights)
     states = [state.unsqueeze(0) for state in states]
@@ -63,7 +63,7 @@ def _run(
         outputs, *last = kernel(inputs, hidden, weights, biased, 1, 0.0, True, False, True)
     else:
         outputs, *last = kernel(inputs, sizes, hidden, weights, biased, 1, 0.0, True, False)
-    return outputs, [state.squeeze(0) for state in last]
+    return outputs, last
 
 
 def run_sequence(
@@ -72,7 +72,7 @@ def run_sequence(
     states: list[torch.Tensor],
     weights: list[torch.Tensor],
     mask: torch.Tensor | None,
-    ends_needed: bool = True,
+    ends_needed: bool,
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Run a whole sequence.
 
@@ -82,13 +82,14 @@ def run_sequence(
         states: The first states, each (batch, units).
         weights: See `lstm_weights` and the others.
         mask: Booleans (batch, steps), False at steps to skip.
-        ends_needed: Whether the last states of masked sequences are used; those of an LSTM cost a wait.
+        ends_needed: Whether the last states are used; those of a masked LSTM cost a wait.
 
     Returns:
-        Outputs (batch, steps, units), in which a skipped step repeats the one before, and the last states.
+        Outputs (batch, steps, units), in which a skipped step repeats the one before, and the last states, if needed.
     """
     if mask is None:
-        return _run(kind, inputs, states, weights, None)
+        outputs, ends = _run(kind, inputs, states, weights, None)
+        return outputs, [end.squeeze(0) for end in ends] if ends_needed else []
     order = torch.argsort(mask.logical_not().to(torch.uint8), dim=1, stable=True)
     front = inputs.gather(1, order.unsqueeze(-1).expand_as(inputs))
     place = mask.cumsum(1) - 1  # of each step's latest valid step among the valid ones; -1 for none
@@ -124,4 +125,4 @@ def _run_packed(
         packed._replace(data=outputs), batch_first=True, total_length=inputs.shape[1]
     )
     unsorted = packed.unsorted_indices
-    return padded, [end.index_select(0, unsorted) for end in ends]
+    return padded, [end.squeeze(0).index_select(0, unsorted) for end in ends]

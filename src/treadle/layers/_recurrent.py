@@ -71,6 +71,10 @@ class FusedRNN(RNN):
         """The stream that the dropouts draw from."""
         return self.cell.random_stream
 
+    def _zeros(self, sequences: torch.Tensor) -> States:
+        zeros = sequences.new_zeros(sequences.shape[0], self.cell.units)
+        return [zeros, zeros] if isinstance(self.cell.state_size, list) else [zeros]
+
     def _fused_kind(self) -> str | None:
         """Return the name of torch's kernel for the cell, or None if it has none."""
         raise NotImplementedError
@@ -94,11 +98,13 @@ class FusedRNN(RNN):
         if training and cell.dropout:
             sequences = cell.drop_inputs(sequences, training)
             reset_masks(cell)
+        if mask is None:
+            ends_needed = ends_needed or not self.return_sequences
         outputs, ends = run_sequence(
             kind, sequences, states, self._fused_weights(), mask, ends_needed
         )
         if mask is None:
-            return outputs, ends[0], ends
+            return outputs, ends[0] if ends else None, ends
         last = outputs[:, -1]  # zeros, not the first state, where all steps are masked
         if self.zero_output_for_mask:
             outputs = torch.where(mask.unsqueeze(-1), outputs, 0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -53,6 +53,22 @@ _CONVOLVE: dict[int, Any] = {
 }
 
 
+class _Crops(NamedTuple):
+    """How the whole output of a transposed convolution is cut, for each dimension.
+
+    Attributes:
+        turned: Dimensions in which input, kernel and output are reversed: torch cuts less behind than before only.
+        sides: What torch cuts on both sides.
+        extra: What torch leaves behind of that.
+        cut: What is cut behind afterwards.
+    """
+
+    turned: list[int]
+    sides: list[int]
+    extra: list[int]
+    cut: list[int]
+
+
 class ConvolutionTranspose(BaseConvolution):
     """What the transposed convolutions share."""
 
@@ -94,7 +110,7 @@ class ConvolutionTranspose(BaseConvolution):
         )
         self._bias_arguments = weight_arguments(bias_initializer, bias_regularizer, bias_constraint)
         self._check_output_padding(owner)
-        self._set_crops()
+        self._crops, self._turned_crops = self._make_crops(False), self._make_crops(True)
 
     def _check_output_padding(self, owner: str) -> None:
         given = self.output_padding
@@ -107,16 +123,21 @@ class ConvolutionTranspose(BaseConvolution):
                 )
             )
 
-    def _set_crops(self) -> None:
-        """Work out what is cut before (`_crop`), what torch adds after (`_extra`) and what is cut after (`_cut`)."""
-        self._crop, self._extra, self._cut = [], [], []
-        for position, (window, stride) in enumerate(zip(self._window, self.strides, strict=True)):
+    def _make_crops(self, may_turn: bool) -> _Crops:
+        """Work out how the output is cut; `may_turn` where a dimension may be reversed for it."""
+        crops = _Crops([], [], [], [])
+        pairs = zip(self._window, self.strides, self.dilation_rate, strict=True)
+        for position, (window, stride, dilation) in enumerate(pairs):
             total = self._total_crop(position, window, stride)
             before = max(total, 0) // 2 if self.padding == "same" else 0
             after = total - before  # negative: zeros are appended
-            self._crop.append(before)
-            self._extra.append(max(before - after, 0))
-            self._cut.append(max(after - before, 0))
+            if may_turn and 0 < after - before < max(stride, dilation):
+                crops.turned.append(2 + position)
+                before, after = after, before
+            crops.sides.append(before)
+            crops.extra.append(max(before - after, 0))
+            crops.cut.append(max(after - before, 0))
+        return crops
 
     def _total_crop(self, position: int, window: int, stride: int) -> int:
         """Return how much shorter than `(size - 1) * stride + window` the output is."""
@@ -146,6 +167,7 @@ class ConvolutionTranspose(BaseConvolution):
             self.filters, channels, self.kernel_size, transposed=True
         )
         self._convolve = (_FEW if few else _CONVOLVE)[rank]
+        self._may_turn = not few and bool(self._turned_crops.turned)
         self.built = True
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -154,17 +176,17 @@ class ConvolutionTranspose(BaseConvolution):
             raise wrong_input(self, inputs)
         orders = self._orders
         x = inputs if orders is None else inputs.permute(orders[0])
-        x = self._convolve(
-            x,
-            self.kernel.permute(self._kernel_order),
-            self.bias,
-            self.strides,
-            self._crop,
-            self._extra,
-            1,
-            self.dilation_rate,
+        kernel = self.kernel.permute(self._kernel_order)
+        # On a CPU a reversed copy is cheaper than a kernel whose output is then cut.
+        turned, sides, extra, cuts = (
+            self._turned_crops if self._may_turn and x.is_cpu else self._crops
         )
-        for dim, cut in enumerate(self._cut, start=2):
+        if turned:
+            x, kernel = x.flip(turned), kernel.flip(turned)
+        x = self._convolve(x, kernel, self.bias, self.strides, sides, extra, 1, self.dilation_rate)
+        if turned:
+            x = x.flip(turned)
+        for dim, cut in enumerate(cuts, start=2):
             if cut:
                 x = x.narrow(dim, 0, x.shape[dim] - cut)
         if orders is not None:
