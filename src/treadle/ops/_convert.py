@@ -193,7 +193,20 @@ def floating(dtype: torch.dtype) -> torch.dtype:
 def floating_operands(x1: Any, x2: Any) -> tuple[Any, Any]:
     """Return `operands` of a floating dtype."""
     first, second = operands(x1, x2)
-    return tuple(x if is_number(x) else cast(x, floating(x.dtype)) for x in (first, second))  # pyright: ignore[reportReturnType]
+    first = first if is_number(first) else cast(first, floating(first.dtype))
+    return first, second if is_number(second) else cast(second, floating(second.dtype))
+
+
+def floating_pair(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Return two tensors of one floating dtype."""
+    first, second = as_tensors((x1, x2))
+    dtype = floating(first.dtype)
+    return cast(first, dtype), cast(second, dtype)
+
+
+def counting(*values: Any) -> Any:
+    """Return tensors (and numbers) with booleans counted: as int32."""
+    return [x if is_number(x) or x.dtype != torch.bool else cast(x, torch.int32) for x in values]
 
 
 def as_axes(axis: Any) -> Any:
@@ -220,3 +233,20 @@ def as_size(shape: Any) -> tuple[Any, ...]:
 def sizes_of(x: Any) -> tuple[Any, ...]:
     """Return the shape of a tensor as a tuple; unknown sizes are symbolic and can be computed with."""
     return tuple(x.size()) if is_symbolic(x) else tuple(x.shape)
+
+
+def values_needed(name: str, fix: str, *values: Any) -> None:
+    """Raise where a shape depends on values that a symbolic tensor does not have.
+
+    Raises:
+        TypeError: when a symbolic tensor is among `values`.
+    """
+    if any(map(is_symbolic, values)):
+        raise TypeError(
+            _core.explain(
+                f"The shape of what `{name}` returns depends on values.",
+                expected="tensors with values",
+                got="a symbolic tensor",
+                fix=f"{fix}, or call it in a layer's call()",
+            )
+        )
