@@ -245,6 +245,45 @@ def test_no_thread_is_left_after_a_break() -> None:
     assert list(iterator) == []
 
 
+def test_interleave_reads_several_data_sets_at_a_time_in_the_order_of_the_turns() -> None:
+    together = threading.Barrier(3, timeout=30)
+    at_once = []
+
+    def numbers(i: torch.Tensor) -> Dataset:
+        def read() -> Any:
+            if int(i) < 3:
+                together.wait()
+            at_once.append(int(i))
+            for step in range(int(i) % 4):
+                yield int(i) * 10 + step
+
+        return Dataset.from_generator(read)
+
+    def plain(i: torch.Tensor) -> Dataset:
+        return Dataset.range(int(i) * 10, int(i) * 10 + int(i) % 4)
+
+    turns = ints(BASE.take(9).interleave(plain, 3, 2))
+    assert ints(BASE.take(9).interleave(numbers, 3, 2, num_parallel_calls=3)) == turns
+    assert sorted(at_once) == list(range(9))
+    few = BASE.take(9).interleave(plain, 3, 2, num_parallel_calls=1)
+    assert ints(few) == ints(few) == turns
+
+
+def test_an_error_in_interleave_waits_for_its_turn_and_no_thread_is_left() -> None:
+    def failing(i: torch.Tensor) -> Any:
+        if int(i) == 2:
+            raise KeyError("no two")
+        return Dataset.range(3)
+
+    dataset = BASE.interleave(failing, 4, 1, num_parallel_calls=2)
+    iterator = iter(dataset)
+    assert [int(next(iterator)) for _ in range(2)] == [0, 0]
+    with pytest.raises(KeyError, match="no two"):
+        next(iterator)
+    iterator.close()
+    assert threads() == set()
+
+
 def test_prefetch_works_ahead_but_not_too_far() -> None:
     drawn: list[int] = []
 

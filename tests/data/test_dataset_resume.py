@@ -55,10 +55,21 @@ PIPELINES: dict[str, Callable[[], Dataset]] = {
     "map threads": lambda: numbers().map(lambda i: i * 2, num_parallel_calls=2),
     "map random threads": lambda: numbers().map(noisy, num_parallel_calls=2),
     "map generator": lambda: numbers().map(keyed, num_parallel_calls=2),
+    "map processes": lambda: numbers(5).map(noisy, num_parallel_calls=2, use_multiprocessing=True),
+    "map generator processes": lambda: (
+        slices()
+        .shuffle(9)
+        .map(both, num_parallel_calls=2, use_multiprocessing=True)
+        .batch(4)
+        .repeat(2)
+    ),
     "filter": lambda: numbers().filter(lambda i: i % 3 != 1),
     "take_while": lambda: numbers().take_while(lambda i: i < 7),
     "flat_map": lambda: numbers(6).flat_map(inner),
     "interleave": lambda: numbers(8).interleave(inner, cycle_length=3, block_length=2),
+    "interleave threads": lambda: numbers(8).interleave(
+        inner, cycle_length=3, block_length=2, num_parallel_calls=2
+    ),
     "scan": lambda: numbers().scan(0, lambda s, i: (s + i, s)),
     "enumerate": lambda: numbers().enumerate(5),
     "batch rows": lambda: slices().batch(4),
@@ -104,6 +115,10 @@ PIPELINES: dict[str, Callable[[], Dataset]] = {
 
 def keyed(value: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
     return value + torch.rand((), generator=generator)
+
+
+def both(x: torch.Tensor, y: torch.Tensor, *, generator: torch.Generator) -> Any:
+    return {"x": x + torch.rand(2, generator=generator), "y": y}
 
 
 def plain(element: Any) -> Any:

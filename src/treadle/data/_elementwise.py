@@ -8,10 +8,12 @@ from typing import Any, Self
 from treadle import _core
 from treadle.data._batching import Batch, PaddedBatch, Unbatch, Window
 from treadle.data._checks import check_count, check_function
-from treadle.data._mapping import Interleave, Map, Scan
+from treadle.data._interleave import Interleave
+from treadle.data._mapping import Map, Scan
 from treadle.data._order import Enumerate, Filter
 from treadle.data._pipeline import Pipeline
 from treadle.data._structure import as_element
+from treadle.data._workers import check_sendable
 
 
 class Elementwise(Pipeline):
@@ -23,19 +25,30 @@ class Elementwise(Pipeline):
         num_parallel_calls: int | None = None,
         deterministic: bool | None = None,
         seed: int | None = None,
+        use_multiprocessing: bool = False,
     ) -> Self:
         """Return a data set of `map_func(element)`; the parts of a tuple come as arguments.
 
         What the function draws with torch, NumPy or `random` depends on (seed, epoch, number of the element) and on
-        nothing else, with and without threads. That a function draws is found out by watching some elements (the
-        first, and ever rarer ones); `seed` says so. A function with a keyword-only argument `generator` is given a
+        nothing else, whoever calls it. That a function draws is found out by watching some elements (the first, and
+        ever rarer ones); `seed` says so. A function with a keyword-only argument `generator` is given a
         `torch.Generator` of the element: the fastest way.
+
+        Threads are for functions that let others run: reading files, large tensor and array operations, decoders
+        written in C. Processes are for loops in Python, which hold the interpreter. An element goes to a process and
+        back by copy (tenths of a millisecond), so map batches where rows are small. A process imports the function by
+        its name, so a script needs `if __name__ == "__main__":` around what it runs.
 
         Args:
             map_func: The function; it returns what an element may be: tensors, arrays, numbers, dicts, tuples.
-            num_parallel_calls: Threads to call it in; `AUTOTUNE` for one per core.
+            num_parallel_calls: Threads or processes to call it in; `AUTOTUNE` for one per core; 0 for none.
             deterministic: False if elements may come in the order in which they are ready.
             seed: What its randomness is derived from; by default a seed of the process's "dataset" stream.
+            use_multiprocessing: Use processes; within a worker of a DataLoader, threads.
+
+        Raises:
+            TypeError: for a function that cannot be sent to processes: a lambda, or one inside another.
+            StateError: while iterating, when a process dies.
 
         Example:
             >>> import treadle
@@ -43,12 +56,17 @@ class Elementwise(Pipeline):
             >>> list(dataset.map(lambda x, y: {"sum": x + y}))
             [{'sum': tensor(4)}, {'sum': tensor(6)}]
         """
-        calls = num_parallel_calls or 0
-        check_count("num_parallel_calls", calls, -1)
+        none = -1 if use_multiprocessing else 0
+        calls = none if num_parallel_calls is None else num_parallel_calls
+        calls = check_count("num_parallel_calls", calls, -1)
         function = check_function("map_func", map_func)
+        if use_multiprocessing:
+            check_sendable(function)
         drawn = _core.random_state.draw("dataset") if seed is None else seed
-        always = seed is not None
-        return self._of(Map(self._node, function, calls, deterministic is not False, drawn, always))
+        always, ordered = seed is not None, deterministic is not False
+        return self._of(
+            Map(self._node, function, calls, ordered, drawn, always, bool(use_multiprocessing))
+        )
 
     def filter(self, predicate: Callable[..., Any]) -> Self:
         """Return a data set of the elements for which `predicate(element)` is true.
@@ -95,8 +113,9 @@ class Elementwise(Pipeline):
             map_func: Returns a data set for an element.
             cycle_length: How many data sets are open at a time; 4 by default.
             block_length: How many elements come from one before the next has its turn.
-            num_parallel_calls: Accepted; elements are read in turn, and `prefetch` inside `map_func` reads ahead.
-            deterministic: Accepted; the order is always kept.
+            num_parallel_calls: How many of the open data sets are read ahead at a time, by threads; `AUTOTUNE` for
+                one per core. `map_func` itself is called one element after the other.
+            deterministic: Accepted; the order is always that of the turns.
 
         Example:
             >>> import treadle
@@ -109,8 +128,9 @@ class Elementwise(Pipeline):
         """
         cycle = 4 if cycle_length in (None, -1) else check_count("cycle_length", cycle_length)
         block = check_count("block_length", block_length)
+        calls = check_count("num_parallel_calls", num_parallel_calls or 0, -1)
         function = check_function("map_func", map_func)
-        return self._of(Interleave(self._node, function, cycle, block))
+        return self._of(Interleave(self._node, function, cycle, block, calls))
 
     def scan(self, initial_state: Any, scan_func: Callable[..., Any]) -> Self:
         """Return a data set of the outputs of `state, output = scan_func(state, element)`.

@@ -1,18 +1,19 @@
-"""Operators that call the user's function: map (in threads on request), scan, flat_map and interleave."""
+"""Operators that call the user's function on elements: map (in threads or processes on request) and scan."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from treadle import _core
 from treadle.data._keyed_random import KeyedRandom
-from treadle.data._node import UNKNOWN, ChildCursor, Cursor, Key, Node
+from treadle.data._node import ChildCursor, Cursor, Key, Node
 from treadle.data._order import apply
 from treadle.data._structure import TensorSpec, as_element, map_leaves, spec_of
+from treadle.data._workers import Crew, Team, in_worker
 
 
 class Map(Node):
@@ -21,10 +22,11 @@ class Map(Node):
     Args:
         child: What it is applied to.
         function: The function.
-        calls: How many threads; 0 for none.
-        ordered: Whether the order is kept when there are threads.
+        calls: How many calls run at a time, in threads; 0 for none.
+        ordered: Whether the order is kept when calls run at a time.
         seed: What the randomness in the function is derived from.
         always: Whether the function is known to draw random numbers.
+        processes: Whether each thread has a process to make its calls.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Map(Node):
         ordered: bool,
         seed: int,
         always: bool,
+        processes: bool = False,
     ) -> None:
         self.inputs = (child,)
         self.calls = calls if calls >= 0 else min(8, os.cpu_count() or 1)
@@ -42,13 +45,16 @@ class Map(Node):
         self.seed = seed
         self.function = function
         self.always = always
+        self.crew = Crew(_make_caller, function) if processes else None
 
     def open(self, key: Key) -> Cursor:
-        caller = _Caller(self.function, KeyedRandom(self.seed or 0, key, self.always))
+        seed, crew = self.seed or 0, None if in_worker() else self.crew
+        caller = _Caller(self.function, KeyedRandom(seed, key, self.always or crew is not None))
         child = self.inputs[0].cursor(key)
-        if self.calls > 0:
-            return _ThreadedMapCursor(child, caller, self.calls, self.ordered)
-        return _MapCursor(child, caller)
+        if self.calls == 0:
+            return _MapCursor(child, caller)
+        team = None if crew is None else Team(crew, (seed, key))
+        return _ParallelMapCursor(child, caller, self.calls, self.ordered, team)
 
     def spec(self) -> Any:
         """Return the spec of the first result; an axis that follows the batch size is None."""
@@ -110,6 +116,11 @@ class _Caller:
             raise
 
 
+def _make_caller(function: Callable[..., Any], seed: int, key: Key) -> _Caller:
+    """Return the caller of a worker, which seeds each element: it cannot know what others found out."""
+    return _Caller(function, KeyedRandom(seed, key, always=True))
+
+
 class _MapCursor(ChildCursor):
     """One call after the other; `pending` holds inputs that a threaded pass had read when its state was taken."""
 
@@ -150,16 +161,29 @@ class _MapCursor(ChildCursor):
         self.child.restore(state["child"])
 
 
-class _ThreadedMapCursor(_MapCursor):
-    """Calls ahead in threads; the inputs of calls under way are part of the state."""
+class _ParallelMapCursor(_MapCursor):
+    """Calls ahead in threads; the inputs of calls under way are part of the state.
 
-    def __init__(self, child: Cursor, caller: _Caller, calls: int, ordered: bool) -> None:
+    Args:
+        child: Yields the inputs.
+        caller: Calls the function.
+        calls: How many threads call.
+        ordered: Whether results come in the order of their inputs.
+        team: The processes in which the threads have the calls made, if they have.
+    """
+
+    def __init__(
+        self, child: Cursor, caller: _Caller, calls: int, ordered: bool, team: Team | None
+    ) -> None:
         super().__init__(child, caller)
         self.pool = ThreadPoolExecutor(calls, thread_name_prefix="treadle-map")
+        self.team = team
+        self.call: Callable[[int, Any], Any] = caller if team is None else team
         self.ahead = 2 * calls
         self.ordered = ordered
         self.running: deque[Future[Any]] = deque()
-        self.watched = False
+        self.watched = team is not None
+        self.ended = False
 
     def _submit(self) -> None:
         for number, element in list(self.pending)[len(self.running) :]:
@@ -174,7 +198,7 @@ class _ThreadedMapCursor(_MapCursor):
             self._start(*self.pending[-1])
 
     def _start(self, number: int, element: Any) -> None:
-        future = self.pool.submit(self.caller, number, element)
+        future = self.pool.submit(self.call, number, element)
         self.running.append(future)
         if not self.watched:
             # Whether the function draws must be known before others run.
@@ -184,6 +208,7 @@ class _ThreadedMapCursor(_MapCursor):
     def __next__(self) -> Any:
         self._submit()
         if not self.running:
+            self.ended = True
             raise StopIteration
         place = 0
         if not self.ordered:
@@ -211,7 +236,12 @@ class _ThreadedMapCursor(_MapCursor):
         self.running.clear()
 
     def close(self) -> None:
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        if self.team is not None:
+            self.team.stop()
+        with contextlib.suppress(RuntimeError):  # collected in one of its own threads
+            self.pool.shutdown(wait=True, cancel_futures=True)
+        if self.team is not None:
+            self.team.disband(keep=self.ended)
         self.child.close()
 
 
@@ -244,127 +274,3 @@ class _ScanCursor(ChildCursor):
     def restore(self, state: Any) -> None:
         self.carry = state["carry"]
         self.child.restore(state["child"])
-
-
-class Interleave(Node):
-    """The elements of the data sets that a function returns, `cycle` of them in turn, `block` from each.
-
-    Args:
-        child: What the function is applied to.
-        function: Returns a data set.
-        cycle: How many data sets are open at a time; 1 for one after the other.
-        block: How many elements are taken from one before the next has its turn.
-    """
-
-    def __init__(self, child: Node, function: Callable[..., Any], cycle: int, block: int) -> None:
-        self.inputs = (child,)
-        self.function = function
-        self.cycle = cycle
-        self.block = block
-
-    def open(self, key: Key) -> Cursor:
-        return _InterleaveCursor(self, key)
-
-    def cardinality(self) -> int:
-        return 0 if self.inputs[0].cardinality() == 0 else UNKNOWN
-
-
-class _Slot:
-    """An open inner pass, and where the outer one was before the element that it came from."""
-
-    def __init__(self, number: int, before: Any, cursor: Cursor) -> None:
-        self.number = number
-        self.before = before
-        self.cursor = cursor
-
-
-class _InterleaveCursor(ChildCursor):
-    def __init__(self, node: Interleave, key: Key) -> None:
-        super().__init__(node.inputs[0].cursor(key))
-        self.node = node
-        self.key = key
-        self.slots: list[_Slot | None] = [None] * node.cycle
-        self.place = self.taken = self.number = 0
-        self.ended = False
-
-    def __next__(self) -> Any:
-        while True:
-            slot = self.slots[self.place] or self._open()
-            if slot is None:
-                if all(other is None for other in self.slots):
-                    raise StopIteration
-                self._turn()
-                continue
-            for element in slot.cursor:
-                self.taken += 1
-                if self.taken == self.node.block:
-                    self._turn()
-                return element
-            slot.cursor.close()
-            self.slots[self.place] = None
-            self._turn()
-
-    def _turn(self) -> None:
-        self.place, self.taken = (self.place + 1) % self.node.cycle, 0
-
-    def _open(self) -> _Slot | None:
-        if self.ended:
-            return None
-        before = self.child.state()
-        try:
-            element = next(self.child)
-        except StopIteration:
-            self.ended = True
-            return None
-        slot = _Slot(self.number, before, self._inner(element, self.number))
-        self.slots[self.place] = slot
-        self.number += 1
-        return slot
-
-    def _inner(self, element: Any, number: int) -> Cursor:
-        inner = apply(self.node.function, element)
-        if not hasattr(inner, "_node"):
-            raise TypeError(
-                _core.explain(
-                    "The function of flat_map or interleave did not return a data set.",
-                    expected="a treadle.data.Dataset for each element",
-                    got=type(inner).__name__,
-                    fix="return Dataset.from_tensor_slices(...) or another data set; use map for tensors",
-                )
-            )
-        return inner._node.cursor((*self.key, number))
-
-    def state(self) -> Any:
-        slots = [
-            None if slot is None else [slot.number, slot.before, slot.cursor.state()]
-            for slot in self.slots
-        ]
-        return {
-            "slots": slots,
-            "turn": [self.place, self.taken, self.number],
-            "ended": self.ended,
-            "child": self.child.state(),
-        }
-
-    def restore(self, state: Any) -> None:
-        self._close_slots()
-        for place, kept in enumerate(state["slots"]):
-            if kept is not None:
-                number, before, inner = kept
-                self.child.restore(before)
-                slot = _Slot(number, before, self._inner(next(self.child), number))
-                slot.cursor.restore(inner)
-                self.slots[place] = slot
-        self.place, self.taken, self.number = state["turn"]
-        self.ended = state["ended"]
-        self.child.restore(state["child"])
-
-    def _close_slots(self) -> None:
-        for slot in self.slots:
-            if slot is not None:
-                slot.cursor.close()
-        self.slots = [None] * self.node.cycle
-
-    def close(self) -> None:
-        self._close_slots()
-        self.child.close()

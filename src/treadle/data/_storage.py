@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from typing import Any
@@ -141,7 +142,7 @@ class Prefetch(SameElements):
     def open(self, key: Key) -> Cursor:
         if self.size == 0 or _from_memory(self.child):
             return self.child.cursor(key)
-        return _PrefetchCursor(self.child.cursor(key), self.size)
+        return PrefetchCursor(self.child.cursor(key), self.size)
 
 
 def _from_memory(node: Node) -> bool:
@@ -153,8 +154,9 @@ def _from_memory(node: Node) -> bool:
 class _Ahead:
     """What the thread and its reader share; the thread knows nothing else, so the reader can be collected."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, gate: threading.Semaphore | None) -> None:
         self.size = size
+        self.gate = gate or contextlib.nullcontext()
         self.items: deque[tuple[Any, Any, BaseException | None]] = deque()
         self.changed = threading.Condition()
         self.stopped = False
@@ -188,29 +190,43 @@ def _work(ahead: _Ahead, child: Cursor) -> None:
     go_on = True
     while go_on:
         try:
-            element = next(child)
+            with ahead.gate:
+                element = next(child)
             state, error = child.state(), None
         except BaseException as caught:  # handed to the reader, whatever it is
             element, state, error = None, None, caught
         go_on = ahead.put(element, state, error)
 
 
-class _PrefetchCursor(Cursor):
-    def __init__(self, child: Cursor, size: int) -> None:
+class PrefetchCursor(Cursor):
+    """A thread draws from `child` until `size` elements wait.
+
+    Args:
+        child: What is read.
+        size: How many elements are kept ready.
+        gate: Lets through as many threads at a time as it counts, when several cursors share it.
+    """
+
+    def __init__(self, child: Cursor, size: int, gate: threading.Semaphore | None = None) -> None:
         self.child = child
         self.size = size
+        self.gate = gate
         self.ahead: _Ahead | None = None
         self.thread: threading.Thread | None = None
         self.reached: Any = child.state()
 
-    def __next__(self) -> Any:
+    def start(self) -> _Ahead:
+        """Begin to read; the first element does it too."""
         if self.ahead is None:
-            self.ahead = _Ahead(self.size)
+            self.ahead = _Ahead(self.size, self.gate)
             self.thread = threading.Thread(
                 target=_work, args=(self.ahead, self.child), name="treadle-prefetch", daemon=True
             )
             self.thread.start()
-        element, state, error = self.ahead.get()
+        return self.ahead
+
+    def __next__(self) -> Any:
+        element, state, error = self.start().get()
         if error is not None:
             if isinstance(error, StopIteration):
                 raise StopIteration
