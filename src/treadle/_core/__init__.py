@@ -16,7 +16,7 @@ from treadle._core._facade import publish
 from treadle._core._gradients import GRADIENT_LOOKS, warn_if_kept
 from treadle._core._logits import recall_logits, remember_logits
 from treadle._core._masks import recall_mask, remember_mask
-from treadle._core._names import clear_session, snake_case, unique_name
+from treadle._core._names import clear_session, names_kept, snake_case, unique_name
 from treadle._core._precision import (
     DTypePolicy,
     check_data_format,
@@ -86,6 +86,7 @@ __all__ = [
     "leaves",
     "make_generator",
     "map_structure",
+    "names_kept",
     "nearest",
     "publish",
     "random_state",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
+from collections.abc import Generator
 
 _counts: Counter[str] = Counter()
 
@@ -27,6 +29,17 @@ def unique_name(prefix: str) -> str:
     count = _counts[prefix]
     _counts[prefix] += 1
     return f"{prefix}_{count}" if count else prefix
+
+
+@contextlib.contextmanager
+def names_kept() -> Generator[None]:
+    """Leave the numbering of automatic names as it is, whatever is named inside."""
+    before = _counts.copy()
+    try:
+        yield
+    finally:
+        _counts.clear()
+        _counts.update(before)
 
 
 def clear_session() -> None:

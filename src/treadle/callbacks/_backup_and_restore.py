@@ -41,6 +41,8 @@ class BackupAndRestore(Callback):
         Keras 3 API, `keras.callbacks.BackupAndRestore`.
     """
 
+    _leaves_traces = True
+
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],

@@ -52,6 +52,7 @@ class Callback:
         Keras 3 API, `keras.callbacks.Callback`.
     """
 
+    _leaves_traces = False  # whether it writes files or calls servers, which a trial run does not
     _counts_steps = False  # whether it hears of each step, whatever `steps_per_execution` says
 
     def __init__(self) -> None:
@@ -212,6 +213,10 @@ class CallbackList:
     def hears(self, event: str) -> bool:
         """Return whether any callback defines `event`."""
         return bool(self._listeners[event])
+
+    def listeners(self, event: str) -> tuple[Any, ...]:
+        """Return the functions that hear `event`."""
+        return tuple(self._listeners[event])
 
     def call(self, event: str, *args: Any) -> None:
         """Call `event` on all who hear it; `args` are the batch or epoch number, if any, and the logs."""

@@ -45,6 +45,8 @@ class CSVLogger(Resumable):
         Keras 3 API, `keras.callbacks.CSVLogger`.
     """
 
+    _leaves_traces = True
+
     _counters = ("_position",)
 
     def __init__(

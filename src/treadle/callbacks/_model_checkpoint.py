@@ -54,6 +54,7 @@ class ModelCheckpoint(Resumable):
     """
 
     _counts_steps = True
+    _leaves_traces = True
 
     _counters = ("best", "saved", "steps")
 

@@ -45,6 +45,8 @@ class RemoteMonitor(Callback):
         Keras 3 API, `keras.callbacks.RemoteMonitor`.
     """
 
+    _leaves_traces = True
+
     def __init__(
         self,
         root: str = "http://localhost:9000",

@@ -51,6 +51,8 @@ class Report(Resumable):
         True
     """
 
+    _leaves_traces = True
+
     _counters = ("epochs", "history", "seconds", "started")
 
     def __init__(

@@ -62,6 +62,7 @@ class TensorBoard(Resumable):
     """
 
     _counts_steps = True
+    _leaves_traces = True
 
     _counters = ("train_step",)
 

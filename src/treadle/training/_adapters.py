@@ -59,3 +59,15 @@ def with_scheduler(callbacks: Any, scheduler: Any) -> Any:
     given = [] if callbacks is None else callbacks
     given = list(given) if isinstance(given, (list, tuple)) else [given]
     return [*given, TorchScheduler(scheduler)]
+
+
+def without_files(callbacks: Any, verbose: Any) -> list[Any]:
+    """Return the callbacks of a trial run: those that write files or call servers are left out, and named."""
+    given = [] if callbacks is None else callbacks
+    given = list(given) if isinstance(given, (list, tuple)) else [given]
+    kept = [callback for callback in given if not getattr(callback, "_leaves_traces", False)]
+    left = [type(callback).__name__ for callback in given if callback not in kept]
+    if verbose:
+        names = f"; left out: {', '.join(left)}" if left else ""
+        print(f"fast_dev_run: one batch of training and one of validation{names}")
+    return kept

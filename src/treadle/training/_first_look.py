@@ -9,7 +9,7 @@ import torch
 
 from treadle import _core, data
 
-_SCALING = ("Rescaling", "Normalization", "BatchNormalization", "Discretization", "Embedding")
+SCALING = ("Rescaling", "Normalization", "BatchNormalization", "Discretization", "Embedding")
 
 
 def look_over(model: Any, source: data.Source, validation_split: float) -> None:
@@ -19,7 +19,7 @@ def look_over(model: Any, source: data.Source, validation_split: float) -> None:
     x, y = (*source.parts, None)[:2]
     names = {type(layer).__name__ for layer in model.modules()}
     if isinstance(x, torch.Tensor) and x.dim() >= 3:
-        if not names & set(_SCALING):
+        if not names & set(SCALING):
             _check_scale(x)
         if x.dim() == 4:
             _check_layout(model, x)

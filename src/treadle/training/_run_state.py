@@ -44,7 +44,7 @@ def collect(loop: Loop, epoch: Epoch | None, next_epoch: int) -> dict[str, Any]:
         "names": _names(loop),
         "metric names": _metric_names(loop),
         "history": {"epoch": loop.history.epoch, "values": loop.history.history},
-        "random": _random_states(),
+        "random": random_states(),
     }
 
 
@@ -60,7 +60,7 @@ def apply(loop: Loop, state: Mapping[str, Any]) -> None:
     loop.history.epoch[:] = state["history"]["epoch"]
     loop.history.history.clear()
     loop.history.history.update(state["history"]["values"])
-    _set_random_states(state["random"])
+    set_random_states(state["random"])
 
 
 def _apply_data(loop: Loop, state: Mapping[str, Any]) -> None:
@@ -271,7 +271,8 @@ def _gradients(loop: Loop) -> list[torch.Tensor | None]:
     return [parameter.grad for parameter in _parameters(loop)] if loop.precision.waits else []
 
 
-def _random_states() -> dict[str, Any]:
+def random_states() -> dict[str, Any]:
+    """Return where all streams of randomness are."""
     version, numbers, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state()
     return {
@@ -282,7 +283,8 @@ def _random_states() -> dict[str, Any]:
     }
 
 
-def _set_random_states(states: Mapping[str, Any]) -> None:
+def set_random_states(states: Mapping[str, Any]) -> None:
+    """Let all streams of randomness go on from where `random_states` was taken."""
     _core.random_state.load_state_dict(states["treadle"])
     torch.set_rng_state(states["torch"])
     version, numbers, gauss = states["python"]

@@ -14,8 +14,17 @@ import torch
 from treadle import _core, data, display, graph
 from treadle.callbacks import CallbackList, History
 from treadle.training import _step
-from treadle.training._adapters import join, listed, one_batch, validation_source, with_scheduler
+from treadle.training._adapters import (
+    join,
+    listed,
+    one_batch,
+    validation_source,
+    with_scheduler,
+    without_files,
+)
 from treadle.training._batches import batches_of_epoch, check_count, placement
+from treadle.training._check import check_model
+from treadle.training._check_report import CheckReport
 from treadle.training._first_look import check_validated, look_over
 from treadle.training._logs import FloatLogs, as_floats
 from treadle.training._loop import Loop
@@ -55,6 +64,7 @@ class Trainer(StepOwner):
         validation_freq: int = 1,
         resume: Any = None,
         save_every: int | None = None,
+        fast_dev_run: bool = False,
     ) -> History:
         """Train for a number of epochs.
 
@@ -78,6 +88,8 @@ class Trainer(StepOwner):
             validation_freq: Validate after every so many epochs.
             resume: A folder for checkpoints; a run that finds some there goes on from the newest (see `Loop`).
             save_every: Steps between checkpoints within an epoch.
+            fast_dev_run: One batch of training and one of validation, to see that everything runs. Callbacks that
+                write files are left out, `resume` too; the weights take their one step.
 
         Returns:
             The history: `history.history["loss"]` is a list over the epochs.
@@ -97,14 +109,17 @@ class Trainer(StepOwner):
         """
         self._require_compiled("fit")
         callbacks = with_scheduler(callbacks, self._scheduler)
+        if fast_dev_run:
+            callbacks, resume = without_files(callbacks, verbose), None
+            epochs, steps_per_epoch, validation_steps, validation_freq = initial_epoch + 1, 1, 1, 1
         source = data.make_source(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
-        look_over(self, source, 0.0 if validation_data is not None else validation_split)
-        if validation_split and validation_data is None:
-            source, validation_data = data.split_source(source, validation_split, 0)
-        source = data.weigh_classes(source, class_weight)
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation_data = validation_source(validation_data, size)
+            validation_data, validation_split = validation_source(validation_data, size), 0.0
+        look_over(self, source, validation_split)
+        if validation_split:
+            source, validation_data = data.split_source(source, validation_split, 0)
+        source = data.weigh_classes(source, class_weight)
         check_validated(validation_data, validation_freq, epochs)
         loop = Loop(
             source,
@@ -120,8 +135,12 @@ class Trainer(StepOwner):
             resume=resume,
             save_every=save_every,
         )
+        return self._run(loop)
+
+    def _run(self, loop: Loop) -> History:
+        """Take all steps of a loop: what `fit` is, once data and numbers are checked."""
         self.history = loop.history
-        self._unseen_targets = data.targets_of(source)
+        self._unseen_targets = data.targets_of(loop.source)
         try:
             for epoch in loop:
                 self.reset_metrics()
@@ -291,6 +310,51 @@ class Trainer(StepOwner):
         progress.end(len(outputs), {})
         callbacks.call("on_predict_end", {})
         return joined
+
+    def check(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        batch_size: int | None = None,
+        steps: int = 100,
+    ) -> CheckReport:
+        """Look for what keeps training from working: print the report before the first long run.
+
+        One report of: whether one batch can be overfitted, the initial loss against chance, dead or exploding
+        layers, unscaled inputs, unbalanced or sorted labels. It trains copies of the model on one batch; the model,
+        its optimizer and metrics, random streams and the data are left as they were, bit for bit.
+
+        Args:
+            x: Inputs as in `fit`, or `(x, y)`; not a generator, whose first batch would be used up.
+            y: Targets.
+            sample_weight: A weight per sample.
+            batch_size: Samples of arrays in the batch; 32 by default.
+            steps: Steps in which the batch should be overfitted, >= 1.
+
+        Returns:
+            The report: `print(report)`, `report.ok`, `report.values`.
+
+        Raises:
+            StateError: before `compile`.
+            DataError: for a generator, and for data that cannot be trained on.
+
+        Example:
+            >>> import numpy as np, treadle
+            >>> treadle.utils.set_random_seed(0)
+            >>> x, y = np.random.default_rng(0).normal(size=(64, 4)) * 300, np.arange(64) % 3
+            >>> model = treadle.Sequential([treadle.layers.Dense(3, "softmax")])
+            >>> model.compile("adam", "sparse_categorical_crossentropy")
+            >>> report = model.check(x, y)
+            >>> report.ok, report["inputs"].ok, report["labels"].ok
+            (False, False, True)
+        """
+        self._require_compiled("check")
+        check_count("steps", steps)
+        if y is None and isinstance(x, tuple):
+            x, y, sample_weight = data.unpack(x)
+        source = data.make_source(x, y, sample_weight, batch_size=batch_size, shuffle=True)
+        return check_model(self, source, steps)
 
     # ---- one batch
 
