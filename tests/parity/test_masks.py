@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import treadle
 
@@ -33,7 +34,23 @@ def sequence_to_sequence(m: Any) -> Any:
     return m.Model(ids, m.layers.Dense(1)(m.layers.LayerNormalization()(x)))
 
 
-@pytest.mark.parametrize("make", [sequence_to_one, sequence_to_sequence])
+def model_in_a_model(m: Any) -> Any:
+    x = m.Input((4, 3))
+    inner = m.Model(x, m.layers.LSTM(4, return_sequences=True)(m.layers.Dense(3)(x)))
+    last = m.Sequential([m.layers.GRU(4, return_sequences=True), m.layers.Dense(1)])
+    ids = m.Input((4,), dtype="int64")
+    return m.Model(ids, last(inner(m.layers.Embedding(7, 3, mask_zero=True)(ids))))
+
+
+def embedding_in_a_model(m: Any) -> Any:
+    inner = m.Sequential([m.layers.Embedding(7, 3, mask_zero=True), m.layers.Dense(3)])
+    return m.Sequential([m.Input((4,), dtype="int64"), inner, m.layers.LSTM(4), m.layers.Dense(1)])
+
+
+MAKERS = [sequence_to_one, sequence_to_sequence, model_in_a_model, embedding_in_a_model]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_outputs_and_losses(make: Any, keras: Any) -> None:
     ours, theirs = make(treadle), make(keras)
     ours.set_weights(theirs.get_weights())
@@ -49,3 +66,16 @@ def test_outputs_and_losses(make: Any, keras: Any) -> None:
         history = model.fit(IDS, target, sample_weight=weight, epochs=3, verbose=0, shuffle=False)
         histories.append(history.history["loss"])
     np.testing.assert_allclose(*histories, rtol=1e-4)
+
+
+def test_a_mask_that_is_given(keras: Any) -> None:
+    models = []
+    for m in (treadle, keras):
+        x = m.Input((4, 3))
+        models.append(m.Model(x, m.layers.GRU(2)(m.layers.LSTM(4, return_sequences=True)(x))))
+    ours, theirs = models
+    ours.set_weights(theirs.get_weights())
+    x = np.random.default_rng(0).normal(size=(3, 4, 3)).astype("float32")
+    mask = torch.as_tensor(IDS != 0)
+    got, wanted = (model(x, mask=mask).detach().numpy() for model in models)
+    np.testing.assert_allclose(got, wanted, atol=1e-6)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from treadle import _core, graph
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ def masks_of(structure: Any) -> Any:
     if isinstance(structure, (list, tuple)):
         masks = [masks_of(part) for part in structure]
         return masks if any(mask is not None for mask in masks) else None
+    if isinstance(structure, dict):
+        named = {key: masks_of(part) for key, part in structure.items()}
+        return named if any(mask is not None for mask in named.values()) else None
     return None
 
 
@@ -46,7 +51,13 @@ def attach_masks(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], ou
     first = args[0] if args else next(iter(kwargs.values()), None)
     previous = kwargs.get("mask")
     previous = masks_of(first) if previous is None else previous
-    if not layer.supports_masking or outputs is first:
+    if outputs is first:
+        return
+    if (of_model := getattr(layer, "_masks_of_outputs", None)) is not None:
+        for tensor, dims in zip(_core.leaves(outputs), of_model(previous), strict=False):
+            if dims is not None:
+                tensor.mask = _recalled(tensor, dims)
+    if not layer.supports_masking:
         return
     tensors = _core.leaves(outputs)
     if previous is None and not layer._makes_mask:
@@ -56,3 +67,11 @@ def attach_masks(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], ou
     for tensor, mask in zip(tensors, masks, strict=False):
         if isinstance(tensor, graph.SymbolicTensor) and isinstance(mask, graph.SymbolicTensor):
             tensor.mask = mask
+
+
+def _recalled(output: graph.SymbolicTensor, dims: int) -> graph.SymbolicTensor:
+    """Return the mask, of `dims` dimensions, that a model's program leaves at its `output` when it runs."""
+    node = graph.Node("function", _core.recall_mask, (output,), {})
+    small, large = output.sizes
+    node.outputs = graph.SymbolicTensor((small[:dims], large[:dims]), torch.bool, node=node)
+    return node.outputs

@@ -87,6 +87,7 @@ def compile_program(model: Model) -> Any:
     program = model._require_program()
     names = {id(module): name for name, module in model._modules.items()}
     model.__dict__["_replay"] = replay = program.compile(names)
+    model.__dict__.pop("_variants", None)
     captured = []
     for position, tensor in enumerate(program.tensors):
         key = f"captured_{position}"
@@ -256,7 +257,7 @@ def _named_node(tensor: graph.SymbolicTensor) -> graph.Node | None:
 
 def state_without_graph(state: dict[str, Any]) -> dict[str, Any]:
     """Return a module's state for pickling; generated functions are made again from the program."""
-    dropped = ("_replay", "_unpack", "_pack", "_module_names")
+    dropped = ("_replay", "_unpack", "_pack", "_variants", "_module_names")
     if state.get("_program") is not None:
         raise TypeError(
             _core.explain(
@@ -274,7 +275,7 @@ def reconnect(copied: Any, original: Model, memo: dict[int, Any]) -> Any:
     program = original._program
     if program is None:
         return copied
-    for key in ("_replay", "_unpack", "_pack"):
+    for key in ("_replay", "_unpack", "_pack", "_variants"):
         copied.__dict__.pop(key, None)
     inputs = []
     for tensor in program.inputs:

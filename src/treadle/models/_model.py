@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from treadle import _core, graph, layers, saving, training
-from treadle.models import _added, _functional
+from treadle.models import _added, _functional, _handed_masks
 from treadle.models._summary import summarize
 
 
@@ -100,7 +100,13 @@ class Model(training.Trainer):
             if self._program is None:
                 raise NotImplementedError(_no_call(self))
             replay = _functional.compile_program(self)
+        if mask is not None:
+            return _handed_masks.run(self, inputs, mask)
         return self._pack(replay(self, *self._unpack(inputs)))
+
+    def _masks_of_outputs(self, mask: Any) -> Any:
+        """Return what a model around this one must know: the dimensions of the mask of each output, or None."""
+        return _handed_masks.masks_of_outputs(self, mask) if self._program is not None else ()
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to `losses`: inside `call`, or a symbolic one to a functional model."""
