@@ -57,6 +57,7 @@ class Function:
         jit_compile: Whether having to stay eager is an error.
         reduce_retracing: Whether a further signature is traced only when it comes a second time.
         name: A name for messages, or None.
+        tells: Whether it warns where it stays eager or is traced often.
 
     Attributes:
         python_function: The function as written.
@@ -78,6 +79,7 @@ class Function:
         jit_compile: bool | None,
         reduce_retracing: bool,
         name: str | None,
+        tells: bool = True,
     ) -> None:
         functools.update_wrapper(self, python_function)
         self.python_function = python_function
@@ -88,7 +90,7 @@ class Function:
         self._met: set[int] | None = set() if reduce_retracing else None
         self._entries: dict[Any, Entry] = {}
         self._lock = threading.RLock()
-        self._warned = self._told_eager = False
+        self._warned = self._told_eager = not tells
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -124,6 +126,22 @@ class Function:
             return self.python_function(*args, **kwargs)
         with self._lock:
             return self._trace(key, args, kwargs, tensors, held)
+
+    def replays(self, *args: Any) -> bool:
+        """Return whether a call with these arguments would be replayed."""
+        key = signature.of_tensors(args)
+        if key is None:
+            try:
+                key = signature.Call(args, {}).key
+            except signature.UnknownArgument:
+                return False
+        entry = self._entries.get((key, signature.mode()))
+        return entry is not None and entry.program is not None
+
+    @property
+    def stays_eager(self) -> bool:
+        """Whether there is a signature that cannot be replayed."""
+        return any(entry.reasons for entry in self._entries.values())
 
     def _is_new(self, signature_hash: int) -> bool:
         """Return whether a signature that is not the first comes for the first time."""

@@ -92,7 +92,8 @@ class Call:
 
     def __init__(self, operation: Operation, layout: Layout) -> None:
         self.name = getattr(operation.kernel, "__qualname__", str(operation.kernel))
-        self._function = operation.kernel
+        keeps = operation.kernel in _segment.KEEPERS
+        self._function = _keeping(operation.kernel) if keeps else operation.kernel
         known = layout.slots
 
         def place(leaf: Any) -> Any:
@@ -120,6 +121,20 @@ class Call:
             for slot, leaf in zip(self._slots, _tensors(outputs), strict=True):
                 if slot is not None:
                     registers[slot] = leaf
+
+
+def _keeping(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a kernel that is told that gradients are enabled, and records none."""
+
+    def call(*args: Any) -> Any:
+        torch._C._set_grad_enabled(True)
+        try:
+            with torch._C._AutoDispatchBelowAutograd():
+                return kernel(*args)
+        finally:
+            torch._C._set_grad_enabled(False)
+
+    return call
 
 
 class Program:

@@ -21,6 +21,8 @@ _FORMATS = {
 }
 _ALIASES = (torch.ops.aten.detach.default, torch.ops.aten.alias.default)
 _TENSOR = torch._C.TensorType.get()
+# Kernels that keep what their gradient needs only while gradients are enabled, which a replay switches off.
+KEEPERS = frozenset({torch.ops.aten.mkldnn_rnn_layer.default})
 
 
 class NotExpressible(Exception):
@@ -29,7 +31,7 @@ class NotExpressible(Exception):
 
 def can_join(operation: Operation) -> bool:
     """Return whether an operation may be part of a segment."""
-    if not operation.is_kernel:
+    if not operation.is_kernel or operation.kernel in KEEPERS:
         return False
     schema = operation.kernel._schema
     for argument in schema.arguments:

@@ -40,7 +40,16 @@ from treadle.layers._dropout import Dropout, SpatialDropout1D, SpatialDropout2D,
 from treadle.layers._einsum_dense import EinsumDense
 from treadle.layers._embedding import Embedding, ReversibleEmbedding
 from treadle.layers._family import FAMILY, deserialize, serialize
-from treadle.layers._features import CategoryEncoding, Discretization, Normalization
+from treadle.layers._features import (
+    CategoryEncoding,
+    Discretization,
+    HashedCrossing,
+    Hashing,
+    IntegerLookup,
+    Normalization,
+    StringLookup,
+    TextVectorization,
+)
 from treadle.layers._global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -103,6 +112,7 @@ from treadle.layers._pooling import AveragePooling3D as AvgPool3D
 from treadle.layers._pooling import MaxPooling1D as MaxPool1D
 from treadle.layers._pooling import MaxPooling2D as MaxPool2D
 from treadle.layers._pooling import MaxPooling3D as MaxPool3D
+from treadle.layers._random_stream import RandomStream
 from treadle.layers._recurrent import GRU, LSTM, SimpleRNN
 from treadle.layers._recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from treadle.layers._rescaling import Rescaling
@@ -190,10 +200,13 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -231,7 +244,9 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

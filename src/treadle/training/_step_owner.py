@@ -17,6 +17,7 @@ from treadle.training import _step
 from treadle.training._compiled import Compiled
 from treadle.training._execution import Engine, Execution, check_not_both, engine_for
 from treadle.training._logs import LazyLogs
+from treadle.training._recorded import RecordedStep
 
 _KNOWN_COMPILE = [
     "optimizer",
@@ -42,6 +43,7 @@ class StepOwner(layers.Layer):
     _engine: Engine | None = (
         None  # what computes output and loss, where that is not `_step.forward`
     )
+    _recorded_step: RecordedStep | None = None  # during `fit`, what may replay its steps
     _unseen_targets: Any = None  # all targets of a run, until its first step has checked them
 
     def compile(
@@ -69,8 +71,9 @@ class StepOwner(layers.Layer):
             run_eagerly: True: steps run as they are written, never compiled, so that a debugger stops in them.
             steps_per_execution: Callbacks hear their batch events once per so many steps; `"auto"` means 1.
                 Nothing else changes: steps never wait for each other here.
-            jit_compile: True: torch compiles forward pass and loss, for batches of any size. `"auto"` means False
-                for now.
+            jit_compile: True: torch compiles forward pass and loss, for batches of any size. `"auto"`: on the CPU,
+                `fit` replays the kernels of a recorded step without the Python between them, where enough steps are
+                left and only treadle's and torch's own code is in them; the bits are those of steps as written.
             auto_scale_loss: Whether an optimizer under the policy `"mixed_float16"` is wrapped in a
                 `LossScaleOptimizer`.
             **kwargs: None is known; the nearest name is told.
@@ -139,7 +142,8 @@ class StepOwner(layers.Layer):
 
     def train_step(self, data: Any) -> Mapping[str, Any]:
         """Train on a batch `(x, y, sample_weight)` and return what is logged; override it for another algorithm."""
-        return _step.run_step(self, data, training=True)
+        recorded = self._recorded_step
+        return _step.run_step(self, data, training=True) if recorded is None else recorded(data)
 
     def test_step(self, data: Any) -> Mapping[str, Any]:
         """Evaluate a batch and return what is logged."""

@@ -28,6 +28,7 @@ from treadle.training._check_report import CheckReport
 from treadle.training._first_look import check_validated, look_over
 from treadle.training._logs import FloatLogs, as_floats
 from treadle.training._loop import Loop
+from treadle.training._recorded import recorded_step
 from treadle.training._step_owner import StepOwner
 
 
@@ -141,6 +142,7 @@ class Trainer(StepOwner):
         """Take all steps of a loop: what `fit` is, once data and numbers are checked."""
         self.history = loop.history
         self._unseen_targets = data.targets_of(loop.source)
+        self.__dict__["_recorded_step"] = recorded_step(self, loop)
         try:
             for epoch in loop:
                 self.reset_metrics()
@@ -149,7 +151,7 @@ class Trainer(StepOwner):
                 _step.end_epoch(self.optimizer)
             _step.end_run(self.optimizer, self._step_variables())
         finally:
-            self._unseen_targets = None
+            self._unseen_targets = self.__dict__["_recorded_step"] = None
         return loop.history
 
     def evaluate(
