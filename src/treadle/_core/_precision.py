@@ -100,6 +100,8 @@ def standardize_dtype(dtype: Any) -> str:
         return settings.floatx
     if isinstance(dtype, torch.dtype):
         return str(dtype).removeprefix("torch.")
+    if dtype is str:  # symbolic inputs may stand for strings; no tensor holds them
+        return "string"
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
     name = _ALIASES.get(name, name)
     if name not in _DTYPES:
@@ -109,7 +111,7 @@ def standardize_dtype(dtype: Any) -> str:
 
 def torch_dtype(dtype: Any) -> torch.dtype:
     """Return the torch dtype for whatever `standardize_dtype` takes; None means `floatx`."""
-    return _DTYPES[standardize_dtype(dtype)]
+    return _DTYPES[standardize_dtype("str" if dtype is str else dtype)]
 
 
 def get_policy(dtype: Any) -> DTypePolicy:

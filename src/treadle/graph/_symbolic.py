@@ -101,7 +101,7 @@ class SymbolicTensor(Symbolic):
 
     Args:
         sizes: The two shapes that stand for it in probes.
-        dtype: The dtype of its values.
+        dtype: The dtype of its values; `str` where NumPy arrays of strings stand in the place of tensors.
         name: A name to show.
 
     Example:
@@ -115,7 +115,7 @@ class SymbolicTensor(Symbolic):
     __slots__ = ("dtype", "mask", "name", "sizes")
 
     def __init__(
-        self, sizes: Sizes, dtype: torch.dtype, name: str | None = None, node: Node | None = None
+        self, sizes: Sizes, dtype: Any, name: str | None = None, node: Node | None = None
     ) -> None:
         super().__init__(None, node)
         self.sizes = sizes
@@ -261,6 +261,8 @@ def record(kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     def run(which: int, zeros: Callable[..., torch.Tensor]) -> Any:
         def value(leaf: Any) -> Any:
             if isinstance(leaf, SymbolicTensor):
+                if leaf.dtype is str:
+                    return np.full(leaf.sizes[which], "")
                 return zeros(leaf.sizes[which], dtype=leaf.dtype)
             return leaf.values[which] if isinstance(leaf, Symbolic) else leaf
 
@@ -307,6 +309,8 @@ def _symbolic_outputs(small: Any, large: Any, node: Node) -> Any:
     """Return the structure of the two probes' results with symbolic leaves."""
     if isinstance(small, torch.Tensor):
         return SymbolicTensor((tuple(small.shape), tuple(large.shape)), small.dtype, node=node)
+    if isinstance(small, np.ndarray) and small.dtype.kind in "US":
+        return SymbolicTensor((small.shape, large.shape), str, node=node)
     if isinstance(small, (list, tuple)) and not isinstance(small, torch.Size):
         parts = [_symbolic_outputs(a, b, node) for a, b in zip(small, large, strict=True)]
         return like_tuple(small, parts) if isinstance(small, tuple) else parts
@@ -316,7 +320,7 @@ def _symbolic_outputs(small: Any, large: Any, node: Node) -> Any:
 
 
 def make_input(
-    shape: Sequence[int | None], dtype: torch.dtype, name: str, target: Any
+    shape: Sequence[int | None], dtype: Any, name: str, target: Any
 ) -> SymbolicTensor:
     """Return a new symbolic input of the full `shape` (batch first); `target` is the module that stands for it."""
     node = Node("input", target, (), {})

@@ -95,12 +95,26 @@ def _converted(
 
     def convert(leaf: Any) -> Any:
         if isinstance(leaf, np.ndarray):
-            leaf = torch.as_tensor(leaf)
+            leaf = torch.as_tensor(leaf) if leaf.dtype.kind not in "OSU" else strings(layer, leaf)
         return _cast(layer, leaf) if isinstance(leaf, torch.Tensor) else leaf
 
     if args and _is_number_list(args[0]):
         args = (torch.as_tensor(args[0]), *args[1:])
     return graph.map_leaves(convert, args), graph.map_leaves(convert, dict(kwargs))
+
+
+def strings(layer: Layer, array: np.ndarray) -> np.ndarray:
+    """Return an array of strings or objects, if `layer` takes such."""
+    if layer._takes_strings:
+        return array
+    raise _core.DataError(
+        _core.explain(
+            f"{type(layer).__name__} {layer.name!r} cannot compute with strings.",
+            expected="numbers",
+            got=f"an array of dtype {array.dtype}",
+            fix="begin with TextVectorization, StringLookup or Hashing, which make numbers of strings",
+        )
+    )
 
 
 def _is_number_list(value: Any) -> bool:
@@ -125,6 +139,7 @@ def build_from_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any])
     with graph.real_tensors():
         if args or kwargs:
             first = args[0] if args else next(iter(kwargs.values()))
+            layer._built_for_strings = isinstance(first, np.ndarray) and first.dtype.kind in "OSU"
             build(layer, _shapes_of(first))
     finish_building(layer)
 
@@ -157,7 +172,7 @@ def finish_building(layer: Layer) -> None:
 
 def _shapes_of(structure: Any) -> Any:
     """Return `structure` with shapes (batch size None) for its tensors, real or symbolic."""
-    known = (torch.Tensor, graph.SymbolicTensor)
+    known = (torch.Tensor, graph.SymbolicTensor, np.ndarray)
     return graph.map_leaves(
         lambda leaf: (None, *leaf.shape[1:]) if isinstance(leaf, known) else None, structure
     )
@@ -231,7 +246,7 @@ def build_by_running(layer: Layer, *shapes: Any, **kwargs: Any) -> Any:
             return {key: symbolic(part) for key, part in shape.items()}
         if isinstance(shape, (list, tuple)) and any(isinstance(p, (list, tuple)) for p in shape):
             return [symbolic(part) for part in shape]
-        dtype = _core.torch_dtype(layer.compute_dtype)
+        dtype = str if layer._reads_strings else _core.torch_dtype(layer.compute_dtype)
         return graph.make_input(tuple(shape), dtype, "probe", None)
 
     nodes = list(layer._nodes)

@@ -19,7 +19,7 @@ class InputLayer(Layer):
     Args:
         shape: The shape of one sample, without the batch size; None for unknown sizes.
         batch_size: The batch size, where it is fixed.
-        dtype: The dtype of the input.
+        dtype: The dtype of the input; `"string"` for NumPy arrays of strings.
         batch_shape: The whole shape, instead of `shape` and `batch_size`.
         name: The input's name.
 
@@ -56,7 +56,7 @@ class InputLayer(Layer):
             tuple(batch_shape) if batch_shape is not None else (batch_size, *_sample_shape(shape))
         )
         self.batch_shape = tuple(None if size is None else int(size) for size in whole)
-        self.input_dtype = _core.torch_dtype(dtype)
+        self.input_dtype = str if dtype in ("string", str) else _core.torch_dtype(dtype)
         self.tensor = graph.make_input(self.batch_shape, self.input_dtype, self.name, self)
         self._nodes = [self.tensor.node] if self.tensor.node else []
         self.built = True
@@ -105,7 +105,7 @@ def Input(
     Args:
         shape: The shape of one sample, without the batch size; None for unknown sizes.
         batch_size: The batch size, where it is fixed.
-        dtype: The dtype of the input, `"float32"` by default.
+        dtype: The dtype of the input, `"float32"` by default; `"string"` for NumPy arrays of strings.
         batch_shape: The whole shape, instead of `shape` and `batch_size`.
         name: The input's name, by which dicts of data are matched.
 

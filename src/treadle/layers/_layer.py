@@ -60,6 +60,10 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
     _takes_mask: ClassVar[bool] = False
     # True on classes that compute with floats only, so that integers are cast like other inputs.
     _casts_integers: ClassVar[bool] = False
+    # True on classes that take NumPy arrays of strings, or hand them on to layers that do.
+    _takes_strings: ClassVar[bool] = False
+    _reads_strings: bool = False  # whether it takes nothing else
+    _built_for_strings: bool = False  # whether the first call was on an array of strings
     _plain: bool = False
     _settled: bool = False  # whether _plain has been decided
     _float_dtypes: tuple[torch.dtype, ...] = ()

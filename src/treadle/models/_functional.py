@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,7 @@ def make_unpack(structure: Any, names: list[str], inputs: list[graph.SymbolicTen
     expected = [tuple(tensor.shape[1:]) for tensor in inputs]
     known = [shape if None not in shape else None for shape in expected]
     # Integers and booleans become what an input of floats was declared with, as in Keras.
-    casts = [tensor.dtype.is_floating_point for tensor in inputs]
+    casts = [tensor.dtype is not str and tensor.dtype.is_floating_point for tensor in inputs]
 
     def single(given: Any) -> tuple[Any, ...]:
         if type(given) is not torch.Tensor:
@@ -185,7 +186,7 @@ def _fitted(tensor: torch.Tensor, wanted: graph.SymbolicTensor, name: str) -> to
     """Return `tensor` if it fits the input, with a missing last axis of size 1 added, or raise."""
     shape, got = wanted.shape, tuple(tensor.shape)
     if len(got) == len(shape) - 1 and shape[-1] == 1:
-        tensor = tensor.unsqueeze(-1)
+        tensor = tensor[..., None]
         got = tuple(tensor.shape)
     fits = len(got) == len(shape) and all(
         s in (None, g) for s, g in zip(shape[1:], got[1:], strict=True)
@@ -194,7 +195,7 @@ def _fitted(tensor: torch.Tensor, wanted: graph.SymbolicTensor, name: str) -> to
         count = 1
         for size in shape[1:]:
             count *= size or 0
-        flat = count > 0 and tensor.numel() == count * (got[0] if got else 1)
+        flat = count > 0 and math.prod(got) == count * (got[0] if got else 1)
         raise _core.ShapeError(
             _core.explain(
                 f"The input {name!r} has the wrong shape.",

@@ -40,6 +40,7 @@ class Model(training.Trainer):
         Keras 3 API, `keras.Model`.
     """
 
+    _takes_strings = True  # layers inside may
     _program: graph.Program | None = None
     _input_structure: Any
     _output_structure: Any

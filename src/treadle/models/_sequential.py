@@ -141,7 +141,11 @@ class Sequential(Model):
         """Connect the layers for inputs of `input_shape` (batch size first)."""
         if self._program is None and input_shape is not None and self._steps:
             self._build_shape = input_shape
-            self._connect(layers.Input(batch_shape=input_shape))
+            strings = self._built_for_strings or getattr(self._steps[0], "_reads_strings", False)
+            start = layers.Input(batch_shape=input_shape, dtype="string" if strings else None)
+            if strings and start.node is not None:
+                self.__dict__["_entry"] = start.node.target  # a shape alone would not tell
+            self._connect(start)
         self.built = self._program is not None
 
     @property

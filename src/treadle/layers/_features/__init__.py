@@ -2,6 +2,18 @@
 
 from treadle.layers._features._category_encoding import CategoryEncoding
 from treadle.layers._features._discretization import Discretization
+from treadle.layers._features._hashing import HashedCrossing, Hashing
+from treadle.layers._features._lookups import IntegerLookup, StringLookup
 from treadle.layers._features._normalization import Normalization
+from treadle.layers._features._text_vectorization import TextVectorization
 
-__all__ = ["CategoryEncoding", "Discretization", "Normalization"]
+__all__ = [
+    "CategoryEncoding",
+    "Discretization",
+    "HashedCrossing",
+    "Hashing",
+    "IntegerLookup",
+    "Normalization",
+    "StringLookup",
+    "TextVectorization",
+]

@@ -1,0 +1,305 @@
+"""`IntegerLookup` and `StringLookup`: tokens as indices of a vocabulary, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from treadle import _core
+from treadle.layers._checks import choice
+from treadle.layers._family import FAMILY
+from treadle.layers._features._category_encoding import as_indices, reject_sparse
+from treadle.layers._features._hashing import check_salt, hashes_of_integers, hashes_of_strings
+from treadle.layers._features._index_lookup import IndexLookup, flat_rows
+from treadle.layers._features._strings import as_strings, string_array
+
+
+@FAMILY.member()
+class IntegerLookup(IndexLookup):
+    """Numbers the integers of a vocabulary 0, 1, 2, ..., behind places for a mask and for unknown integers.
+
+    Args:
+        max_tokens: The most indices there may be, special ones included; None for no limit.
+        num_oov_indices: How many indices unknown integers share; with 0 they are errors.
+        mask_token: An integer that means that nothing is there: index 0, or not counted in vectors.
+        oov_token: What unknown indices become with `invert`.
+        vocabulary: The integers in order, or the path of a text file with one on each line; otherwise `adapt`.
+        vocabulary_dtype: Must be `"int64"`.
+        idf_weights: In `"tf_idf"` mode, the weight of each integer of `vocabulary`.
+        invert: Whether to map indices to integers.
+        output_mode: `"int"`, indices; `"one_hot"`, `"multi_hot"`, `"count"`, vectors of them (see
+            `CategoryEncoding`); `"tf_idf"`, counts times the weights log(1 + documents / (1 + documents with it)).
+        sparse: Must be False.
+        pad_to_max_tokens: Whether vectors are `max_tokens` long, however many integers there are.
+        oov_method: With several indices for unknown integers: `"floormod"`, the remainder, or `"farmhash"`.
+        salt: The key of the hash, see `Hashing`.
+        name: A name.
+        **kwargs: `dtype`, `trainable` (see `Layer`).
+
+    Raises:
+        StateError: when it is called before it has a vocabulary.
+        DataError: for unknown integers, with `num_oov_indices=0`.
+
+    Example:
+        >>> import torch, treadle
+        >>> layer = treadle.layers.IntegerLookup()
+        >>> layer.adapt([[12, 1138, 42], [42, 1000, 36]])
+        >>> layer.get_vocabulary()
+        [-1, 42, 1138, 1000, 36, 12]
+        >>> layer(torch.tensor([[42, 7]]))
+        tensor([[1, 0]])
+
+    Reference:
+        Keras 3 API, `keras.layers.IntegerLookup`.
+    """
+
+    _takes_strings = False
+    _whole = False
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: int | None = None,
+        oov_token: int = -1,
+        vocabulary: Any = None,
+        vocabulary_dtype: str = "int64",
+        idf_weights: Any = None,
+        invert: bool = False,
+        output_mode: str = "int",
+        sparse: bool = False,
+        pad_to_max_tokens: bool = False,
+        oov_method: str = "floormod",
+        salt: int | Sequence[int] | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        owner = "IntegerLookup"
+        reject_sparse(owner, sparse)
+        choice(owner, "vocabulary_dtype", vocabulary_dtype, ("int64",))
+        self.__dict__["oov_method"] = choice(
+            owner, "oov_method", oov_method, ("floormod", "farmhash")
+        )
+        self.__dict__["salt"] = check_salt(owner, salt)
+        super().__init__(
+            max_tokens,
+            num_oov_indices,
+            mask_token,
+            oov_token,
+            vocabulary,
+            idf_weights,
+            invert,
+            output_mode,
+            pad_to_max_tokens,
+            name=name,
+            **kwargs,
+        )
+
+    def _install(self, tokens: list[int]) -> None:
+        super()._install(tokens)
+        ordered = sorted(range(len(tokens)), key=tokens.__getitem__)
+        # Buffers, so that they follow the layer to its device.
+        for key, values in (
+            ("_in_order", tokens),
+            ("_sorted", [tokens[i] for i in ordered]),
+            ("_places", [i + self._reserved() for i in ordered]),
+        ):
+            old: Any = self._buffers.get(key)
+            device = None if old is None else old.device
+            self.register_buffer(key, torch.tensor(values, dtype=torch.int64, device=device), False)
+
+    def _as_token(self, value: Any) -> int:
+        number = int(value)
+        if not isinstance(value, str) and number != value:
+            raise _core.DataError(
+                _core.explain(
+                    f"The vocabulary of IntegerLookup {self.name!r} cannot be used.",
+                    expected="integers",
+                    got=f"{value!r:.40}",
+                )
+            )
+        return number
+
+    def _rows(self, data: Any) -> list[list[int]]:
+        tensor = data if isinstance(data, torch.Tensor) else torch.as_tensor(np.asarray(data))
+        return flat_rows(as_indices(self, tensor).cpu().numpy())
+
+    def _find(self, inputs: Any) -> torch.Tensor:
+        values = as_indices(self, torch.as_tensor(inputs))
+        first = self._first_oov()
+        if not self._tokens:
+            indices = torch.full_like(values, first)
+        else:
+            known: Any = self._sorted
+            at = torch.searchsorted(known, values).clamp(max=len(self._tokens) - 1)
+            indices = torch.where(known[at] == values, self._places[at], self._unknown(values))
+        if self.mask_token is None:
+            return indices
+        return torch.where(values == self.mask_token, 0 if first else -1, indices)
+
+    def _unknown(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the indices that the values have if they are unknown."""
+        first, count = self._first_oov(), self.num_oov_indices
+        if count == 0:
+            self._check_known(values)
+        if count < 2:
+            return torch.full_like(values, first)
+        if self.oov_method == "floormod":
+            return values.remainder(count) + first
+        return self._hashed(values) + first
+
+    @torch.compiler.disable
+    def _hashed(self, values: torch.Tensor) -> torch.Tensor:
+        hashes = hashes_of_integers(values.cpu().numpy(), self.salt)
+        bins = (hashes % np.uint64(self.num_oov_indices)).astype(np.int64)
+        return torch.as_tensor(bins, device=values.device)
+
+    def _check_known(self, values: torch.Tensor) -> None:
+        if torch.compiler.is_compiling():
+            return
+        known = torch.isin(values, self._in_order)
+        if self.mask_token is not None:
+            known |= values == self.mask_token
+        if not bool(known.all()):  # asked for by num_oov_indices=0; it waits for the device
+            raise self._outside(int(values[~known][0]))
+
+    def _tokens_at(self, indices: Any) -> torch.Tensor:
+        places = as_indices(self, torch.as_tensor(indices)) - self._reserved()
+        count = len(self._tokens or ())
+        unknown = torch.full_like(places, self.oov_token)
+        tokens = unknown
+        if count:
+            known: Any = self._in_order
+            tokens = torch.where(
+                (places >= 0) & (places < count), known[places.clamp(0, count - 1)], unknown
+            )
+        if self.mask_token is None:
+            return tokens
+        return torch.where(places == -self._reserved(), self.mask_token, tokens)
+
+
+@FAMILY.member()
+class StringLookup(IndexLookup):
+    """Numbers the strings of a vocabulary 0, 1, 2, ..., behind places for a mask and for unknown strings.
+
+    Args:
+        max_tokens: The most indices there may be, special ones included; None for no limit.
+        num_oov_indices: How many indices unknown strings share, by their hash; with 0 they are errors.
+        mask_token: A string that means that nothing is there: index 0, or not counted in vectors.
+        oov_token: What unknown indices become with `invert`.
+        vocabulary: The strings in order, or the path of a text file with one on each line; otherwise `adapt`.
+        idf_weights: In `"tf_idf"` mode, the weight of each string of `vocabulary`.
+        invert: Whether to map indices to strings (a NumPy array: tensors hold none).
+        output_mode: `"int"`, indices; `"one_hot"`, `"multi_hot"`, `"count"`, vectors of them (see
+            `CategoryEncoding`); `"tf_idf"`, counts times the weights log(1 + documents / (1 + documents with it)).
+        pad_to_max_tokens: Whether vectors are `max_tokens` long, however many strings there are.
+        sparse: Must be False.
+        encoding: The encoding of inputs that are bytes, and of files.
+        name: A name.
+        salt: The key of the hash of unknown strings, see `Hashing`.
+        **kwargs: `dtype`, `trainable` (see `Layer`).
+
+    Raises:
+        StateError: when it is called before it has a vocabulary.
+        DataError: for inputs that are no strings; for unknown ones, with `num_oov_indices=0`.
+
+    Example:
+        >>> import treadle
+        >>> layer = treadle.layers.StringLookup(vocabulary=["a", "b"])
+        >>> layer([["b", "a"], ["z", "a"]])
+        tensor([[2, 1],
+                [0, 1]])
+
+    Reference:
+        Keras 3 API, `keras.layers.StringLookup`.
+    """
+
+    _arguments_of_keras = ("oov_method",)
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: str | None = None,
+        oov_token: str = "[UNK]",
+        vocabulary: Any = None,
+        idf_weights: Any = None,
+        invert: bool = False,
+        output_mode: str = "int",
+        pad_to_max_tokens: bool = False,
+        sparse: bool = False,
+        encoding: str = "utf-8",
+        name: str | None = None,
+        salt: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        reject_sparse("StringLookup", sparse)
+        self.__dict__["_encoding"] = encoding
+        self.__dict__["salt"] = check_salt("StringLookup", salt)
+        self.__dict__["_reads_strings"] = not invert
+        super().__init__(
+            max_tokens,
+            num_oov_indices,
+            mask_token,
+            oov_token,
+            vocabulary,
+            idf_weights,
+            invert,
+            output_mode,
+            pad_to_max_tokens,
+            name=name,
+            **kwargs,
+        )
+
+    def _install(self, tokens: list[str]) -> None:
+        super()._install(tokens)
+        reserved = self._reserved()
+        # Past the tracker of dicts: there are no layers in it.
+        self.__dict__["_index"] = {token: reserved + i for i, token in enumerate(tokens)}
+        if self.mask_token is not None:
+            self._index[self.mask_token] = 0 if self._first_oov() else -1
+
+    def _as_token(self, value: Any) -> str:
+        return value.decode(self._encoding) if isinstance(value, bytes) else str(value)
+
+    def _rows(self, data: Any) -> list[list[str]]:
+        return flat_rows(as_strings(self, data, self._encoding))
+
+    @torch.compiler.disable
+    def _find(self, inputs: Any) -> torch.Tensor:
+        strings = as_strings(self, inputs, self._encoding)
+        return torch.tensor(self._indices_of(strings), dtype=torch.int64).reshape(strings.shape)
+
+    def _indices_of(self, strings: np.ndarray) -> list[int]:
+        """Return the index of each of the strings, in a flat list."""
+        flat = strings.reshape(-1).tolist()
+        find = self.__dict__.get("_index", {}).get
+        missing = -2
+        found = [find(text, missing) for text in flat]
+        unknown = [i for i, index in enumerate(found) if index == missing]
+        if not unknown:
+            return found
+        if self.num_oov_indices == 0 and self._tokens is not None:
+            raise self._outside(flat[unknown[0]])
+        first, count = self._first_oov(), max(self.num_oov_indices, 1)
+        places = np.zeros(len(unknown), np.int64)
+        if count > 1:
+            texts = np.array([flat[i] for i in unknown], dtype=object)
+            places = (hashes_of_strings(texts, self.salt) % np.uint64(count)).astype(np.int64)
+        for i, place in zip(unknown, places.tolist(), strict=True):
+            found[i] = first + place
+        return found
+
+    def _tokens_at(self, indices: Any) -> np.ndarray:
+        places = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
+        vocabulary = self.get_vocabulary()
+        if self._tokens is None:
+            vocabulary = []
+        texts = [
+            vocabulary[place] if 0 <= place < len(vocabulary) else self.oov_token
+            for place in places.reshape(-1).tolist()
+        ]
+        return string_array(texts, places.shape)
