@@ -19,8 +19,11 @@ from treadle.layers._images._histograms import (
     ContrastLimitedAdaptiveHistogramEqualization,
     Equalization,
 )
+from treadle.layers._images._jitter import RandomColorJitter
 from treadle.layers._images._light import RandomBrightness, RandomContrast
 from treadle.layers._images._patches import CutMix, RandomErasing
+from treadle.layers._images._pipeline import MaxNumBoundingBoxes, Pipeline
+from treadle.layers._images._policies import AugMix, RandAugment
 from treadle.layers._images._sample_mixing import MixUp
 from treadle.layers._images._tones import (
     AutoContrast,
@@ -31,14 +34,19 @@ from treadle.layers._images._tones import (
 from treadle.layers._images._warps import RandomElasticTransform, RandomPerspective
 
 __all__ = [
+    "AugMix",
     "AutoContrast",
     "CenterCrop",
     "ContrastLimitedAdaptiveHistogramEqualization",
     "CutMix",
     "Equalization",
+    "MaxNumBoundingBoxes",
     "MixUp",
+    "Pipeline",
+    "RandAugment",
     "RandomBrightness",
     "RandomColorDegeneration",
+    "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
     "RandomElasticTransform",

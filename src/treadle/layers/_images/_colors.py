@@ -10,8 +10,8 @@ from treadle import ops
 from treadle.layers._checks import fraction
 from treadle.layers._family import FAMILY
 from treadle.layers._images._random_image_layer import (
-    Range,
     RandomImageLayer,
+    Range,
     per_image,
     strength_range,
     value_range_of,

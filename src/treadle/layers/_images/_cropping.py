@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -177,7 +177,7 @@ class RandomCrop(RandomImageLayer, CropLayer):
         Keras 3 API, `keras.layers.RandomCrop`.
     """
 
-    _idle = {}
+    _idle: ClassVar[dict[str, Any] | None] = {}
 
     def __init__(
         self,

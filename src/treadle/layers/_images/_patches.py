@@ -12,7 +12,6 @@ from treadle.layers._images._random_image_layer import (
     per_image,
     strength_range,
     value_range_of,
-    where_chosen,
 )
 from treadle.layers._images._sample_mixing import mixed_labels
 

@@ -123,7 +123,7 @@ def strength_range(
         start: Where the range of one number begins.
     """
     pair = isinstance(value, (list, tuple)) and len(value) == 2
-    numbers = tuple(value) if pair else (value,)
+    numbers: tuple[Any, ...] = tuple(value) if pair else (value,)
     fine = all(
         isinstance(n, (int, float)) and not isinstance(n, bool) and bounds[0] <= n <= bounds[1]
         for n in numbers
@@ -136,19 +136,17 @@ def strength_range(
                 got=repr(value),
             )
         )
-    if not pair:
-        return (-abs(value), abs(value)) if symmetric else (min(start, value), float(value))
-    return float(min(numbers)), float(max(numbers))
+    lowest, highest = float(min(numbers)), float(max(numbers))
+    if pair:
+        return lowest, highest
+    return (-abs(highest), abs(highest)) if symmetric else (min(start, highest), highest)
 
 
 def value_range_of(owner: str, value: Any) -> Range:
     """Return the range of pixel values, checked."""
-    if (
-        not isinstance(value, (list, tuple))
-        or len(value) != 2
-        or not all(isinstance(n, (int, float)) for n in value)
-        or value[0] >= value[1]
-    ):
+    numbers: tuple[Any, ...] = tuple(value) if isinstance(value, (list, tuple)) else ()
+    fine = len(numbers) == 2 and all(isinstance(n, (int, float)) for n in numbers)
+    if not fine or numbers[0] >= numbers[1]:
         raise ValueError(
             _core.explain(
                 f"`value_range` of {owner} cannot be used.",
@@ -156,4 +154,4 @@ def value_range_of(owner: str, value: Any) -> Range:
                 got=repr(value),
             )
         )
-    return float(value[0]), float(value[1])
+    return float(numbers[0]), float(numbers[1])
