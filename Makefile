@@ -19,7 +19,7 @@ help:
 	@echo "make test         run the tests and the examples of the documentation (ARGS=... goes to pytest)"
 	@echo "make check        the gate: format, lint, types, layers, budgets, tests"
 	@echo "make format       format, sort imports and fix what ruff can fix"
-	@echo "make bench        compare speed with a hand-written torch loop (bench-quick: a short run)"
+	@echo "make bench        compare speed with torch by hand, Keras and Lightning (bench-quick: a short run)"
 	@echo "make clean        remove .venv, caches and everything else that make wrote"
 
 setup: $(STAMP)
@@ -81,12 +81,12 @@ format: $(STAMP)
 	@$(BIN)/ruff format $(wildcard $(CHECKED))
 
 bench: $(STAMP)
-	@echo "== benchmark: benchmarks.mlp"
-	@$(BIN)/python -m benchmarks.mlp $(ARGS)
+	@echo "== benchmark: benchmarks.suite (peers: tools/bench_environments.sh)"
+	@$(BIN)/python -m benchmarks.suite $(ARGS)
 
 bench-quick: $(STAMP)
-	@echo "== benchmark: benchmarks.mlp --quick"
-	@$(BIN)/python -m benchmarks.mlp --quick $(ARGS)
+	@echo "== benchmark: benchmarks.suite --quick"
+	@$(BIN)/python -m benchmarks.suite --quick $(ARGS)
 
 clean:
 	@echo "== clean"
