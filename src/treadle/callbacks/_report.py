@@ -67,6 +67,7 @@ class Report(Resumable):
         self.title = title
         self._monitor = None if monitor is None else Monitor("Report", monitor, mode)
         self._mode = mode
+        self._watch: _Shapes | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -95,7 +96,8 @@ class Report(Resumable):
         """Write the page anew, if the last time is a second ago; only then values are read."""
         self._step = batch + 1
         self._last_step = time.perf_counter()
-        self._watch.release()
+        if self._watch is not None:
+            self._watch.release()
         if self._last_step >= self._next_writing:
             values = dict(logs or {})
             self._running = {k: v for k, v in values.items() if isinstance(v, (int, float))}
@@ -131,6 +133,8 @@ class Report(Resumable):
     def on_train_end(self, logs: Any = None) -> None:
         """Write the page for the last time; an error that ended the training is on it."""
         super().on_train_end(logs)
+        if self._watch is None:  # another callback failed before this one began
+            return
         self._watch.release()
         error = sys.exc_info()[1]
         failed = error is not None and not isinstance(error, GeneratorExit)

@@ -285,16 +285,18 @@ class Model(training.Trainer):
         """Read the weights from a file, if all of it fits; see `treadle.saving.load_weights`."""
         saving.load_weights(self, filepath, skip_mismatch, by_name)
 
+    def __getattr__(self, name: str) -> Any:
+        """Return what torch registers; say what a model without symbolic ends lacks, where torch's words would not."""
+        found = self.__dict__["_modules"].get(name) if "_modules" in self.__dict__ else None
+        if found is not None:
+            return found
+        if name in _ENDS:
+            raise _NoEndsError(_no_ends(self))
+        return super().__getattr__(name)
+
     def _require_program(self) -> graph.Program:
         if self._program is None:
-            raise _core.StateError(
-                _core.explain(
-                    f"{self.name!r} has no symbolic inputs and outputs.",
-                    expected="a functional model, or a built Sequential",
-                    got=type(self).__name__,
-                    fix="make it with Model(inputs, outputs), or begin the Sequential with Input(...)",
-                )
-            )
+            raise _NoEndsError(_no_ends(self))
         return self._program
 
     def _graph_tensors(self) -> list[torch.Tensor]:
@@ -310,6 +312,22 @@ class Model(training.Trainer):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         copied = super().__deepcopy__(memo)
         return _functional.reconnect(copied, self, memo)
+
+
+_ENDS = frozenset(("inputs", "outputs", "input", "output", "input_shape", "output_shape"))
+
+
+class _NoEndsError(_core.StateError, AttributeError):
+    """So that `hasattr(model, "inputs")` is False, and whoever reads it is told why."""
+
+
+def _no_ends(model: Model) -> str:
+    return _core.explain(
+        f"{model.name!r} has no symbolic inputs and outputs.",
+        expected="a functional model, or a built Sequential",
+        got=type(model).__name__,
+        fix="make it with Model(inputs, outputs), or begin the Sequential with Input(...)",
+    )
 
 
 def _is_state(module: nn.Module) -> bool:

@@ -142,10 +142,10 @@ class Loop:
             self.model.stop_training = False
         # Randomness of a step is a function of (seed, step); the user's own stream goes on as if untouched.
         random_state = torch.get_rng_state()
-        self.callbacks.call("on_train_begin", {})
         logs: dict[str, Any] = {}
         first, begun = self.initial_epoch, None
         try:
+            self.callbacks.call("on_train_begin", {})
             if self.keeper is not None:
                 first, begun = self.keeper.restore()
                 self.keeper.listen()

@@ -146,6 +146,8 @@ def total_loss(model: StepOwner, y: Any, y_pred: Any, sample_weight: Any) -> tor
     total = terms[0]
     for term in terms[1:]:
         total = total + term
+    if model._has_own_step:
+        compiled.tracker.__dict__["uncounted"] = total.detach(), batch_rows(y_pred)
     return total
 
 
@@ -191,6 +193,8 @@ def check_target(target: Any, name: str) -> None:
 def update_metrics(model: StepOwner, y: Any, y_pred: Any, sample_weight: Any) -> None:
     """Update the compiled metrics; sample weights reach each of them."""
     compiled = model._compiled_for(y, y_pred)
+    if compiled.tracker.uncounted is not None:
+        compiled.tracker.update_state(*compiled.tracker.uncounted)
     if model._calls.record.metrics:
         compiled.update_added(model._calls.record.metrics)
     if not compiled.metric_rows:

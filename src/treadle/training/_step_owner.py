@@ -46,6 +46,13 @@ class StepOwner(layers.Layer):
     _recorded_step: RecordedStep | None = None  # during `fit`, what may replay its steps
     _unseen_targets: Any = None  # all targets of a run, until its first step has checked them
 
+    _has_own_step = False  # whether a subclass wrote its step anew
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.train_step is not StepOwner.train_step, cls.test_step is not StepOwner.test_step
+        cls._has_own_step = any(own)
+
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -173,7 +180,11 @@ class StepOwner(layers.Layer):
 
     def get_metrics_result(self) -> Mapping[str, Any]:
         """Return the values of all metrics by name, computed when they are looked at."""
-        return LazyLogs(self._metric_readers())
+        readers = self._metric_readers()
+        compiled = self._compiled
+        if self._has_own_step and compiled is not None and not compiled.tracker.fed:
+            readers.pop("loss")  # nobody counted it, so what the step itself says is the loss
+        return LazyLogs(readers)
 
     # ---- metrics
 

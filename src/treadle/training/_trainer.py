@@ -220,20 +220,24 @@ class Trainer(StepOwner):
         hears = callbacks.hears("on_test_batch_end") or callbacks.hears("on_test_batch_begin")
         place = placement(self)
         logs: Mapping[str, Any] = {}
-        callbacks.call("on_test_begin", {})
+        values: dict[str, float] = {}
         step = 0
-        with self._metrics_kept(), torch.inference_mode():
-            for step, batch in enumerate(batches_of_epoch(source, 0, steps, anew=True), 1):
-                if hears:
-                    callbacks.call("on_test_batch_begin", step - 1, {})
-                logs = self.test_step(batch if place is None else place(batch))
-                if hears:
-                    callbacks.call("on_test_batch_end", step - 1, FloatLogs(logs))
-                if progress.due():
-                    progress.update(step, as_floats(logs))
-            values = as_floats(logs)
-        progress.end(step, values)
-        callbacks.call("on_test_end", values)
+        try:
+            callbacks.call("on_test_begin", {})
+            with self._metrics_kept(), torch.inference_mode():
+                for step, batch in enumerate(batches_of_epoch(source, 0, steps, anew=True), 1):
+                    if hears:
+                        callbacks.call("on_test_batch_begin", step - 1, {})
+                    logs = self.test_step(batch if place is None else place(batch))
+                    if hears:
+                        callbacks.call("on_test_batch_end", step - 1, FloatLogs(logs))
+                    if progress.due():
+                        progress.update(step, as_floats(logs))
+                values = as_floats(logs)
+            progress.end(step, values)
+        finally:
+            progress.close()
+            callbacks.call("on_test_end", values)
         return values
 
     @contextlib.contextmanager
@@ -296,21 +300,22 @@ class Trainer(StepOwner):
         hears = callbacks.hears("on_predict_batch_end") or callbacks.hears("on_predict_batch_begin")
         place = placement(self)
         outputs: list[Any] = []
-        callbacks.call("on_predict_begin", {})
-        with torch.inference_mode():
-            for batch in batches_of_epoch(source, 0, steps, anew=True):
-                if hears:
-                    callbacks.call("on_predict_batch_begin", len(outputs), {})
-                outputs.append(self.predict_step(batch if place is None else place(batch)))
-                if hears:
-                    callbacks.call(
-                        "on_predict_batch_end", len(outputs) - 1, {"outputs": outputs[-1]}
-                    )
-                if progress.due():
-                    progress.update(len(outputs), {})
-            joined = _core.map_structure(join, outputs[0], *outputs[1:])
-        progress.end(len(outputs), {})
-        callbacks.call("on_predict_end", {})
+        try:
+            callbacks.call("on_predict_begin", {})
+            with torch.inference_mode():
+                for step, batch in enumerate(batches_of_epoch(source, 0, steps, anew=True)):
+                    if hears:
+                        callbacks.call("on_predict_batch_begin", step, {})
+                    outputs.append(self.predict_step(batch if place is None else place(batch)))
+                    if hears:
+                        callbacks.call("on_predict_batch_end", step, {"outputs": outputs[-1]})
+                    if progress.due():
+                        progress.update(step + 1, {})
+                joined = _core.map_structure(join, outputs[0], *outputs[1:])
+            progress.end(len(outputs), {})
+        finally:
+            progress.close()
+            callbacks.call("on_predict_end", {})
         return joined
 
     def check(
