@@ -308,7 +308,7 @@ def killed(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 name, where = sys.argv[1], sys.argv[2]
 if where == "write":
-    _keras_weights.write_tensor = _safetensors.save_file = killed
+    _keras_weights.write_tensor = _safetensors.write_tensors = killed
 elif where == "sync":
     os.fsync = killed
 elif where == "replace":

@@ -182,4 +182,6 @@ def write_archive(path: Path, texts: Mapping[str, str], files: Mapping[str, Path
         for name, text in texts.items():
             archive.writestr(name, text)
         for name, file in files.items():
-            archive.write(file, name)
+            entry = zipfile.ZipInfo.from_file(file, name, strict_timestamps=False)
+            with file.open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target, 2**22)

@@ -108,8 +108,11 @@ class Checkpoint:
             number += 1
             target = self.directory / f"step-{step:09d}-{number}"
         with new_folder(target) as folder:
-            write_state(folder, state)
-            files = {name: _fingerprint(folder / name) for name in (TENSORS, STATE)}
+            hashes = write_state(folder, state)
+            files = {
+                name: {"bytes": (folder / name).stat().st_size, "sha256": hashes[name]}
+                for name in (TENSORS, STATE)
+            }
             manifest = {
                 "version": _VERSION,
                 "step": step,

@@ -8,46 +8,21 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from treadle.saving._errors import corrupt
-from treadle.saving._stored import Stored, checksum, checksums
+from treadle.saving._stored import Stored, checksum
+from treadle.saving._tensor_file import DTYPES, write_tensors
 from treadle.saving._walk import parts_of
 from treadle.saving._weights import Slot, match, read_all, report, warn_not_finite, write_all
-
-_DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U64": torch.uint64,
-    "U32": torch.uint32,
-    "U16": torch.uint16,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-    "C64": torch.complex64,
-}
 
 
 def write_safetensors(path: Path, model: nn.Module) -> None:
     """Write the `state_dict` of `model`; torch alone can read it."""
-    tensors: dict[str, torch.Tensor] = {}
-    places: set[int] = set()
-    for key, value in state_of(model).items():
-        value = value.detach().as_subclass(torch.Tensor).cpu().contiguous()
-        # The format has no shared memory: a tied weight is written under each of its names.
-        place = value.untyped_storage().data_ptr()
-        tensors[key] = value.clone() if place in places else value
-        places.add(place)
+    # The format has no shared memory: a tied weight is written under each of its names.
+    tensors = state_of(model)
     warn_not_finite(list(tensors.values()), list(tensors), "The weights to be saved")
-    sums = dict(zip(tensors, checksums(list(tensors.values())), strict=True))
-    metadata = {"crc32": json.dumps(sums), "paths": json.dumps(_paths(model))}
-    save_file(tensors, path, metadata={"format": "pt", **metadata})
+    write_tensors(path, tensors, {"paths": json.dumps(_paths(model))})
 
 
 def _paths(model: nn.Module) -> dict[str, str]:
@@ -81,7 +56,7 @@ def stored_safetensors(path: Path, where: str) -> tuple[dict[str, Stored], dict[
         slices = {key: file.get_slice(key) for key in keys}
         found = {
             key: Stored(
-                tuple(part.get_shape()), _DTYPES[part.get_dtype()], _reader(file, key, sums, where)
+                tuple(part.get_shape()), DTYPES[part.get_dtype()], _reader(file, key, sums, where)
             )
             for key, part in slices.items()
         }

@@ -6,6 +6,7 @@ are written as `{"$tensor": ...}` and the like. The memory order of a tensor is 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -14,24 +15,29 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from treadle import _core
+from treadle.saving._tensor_file import write_tensors_hashed
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
 
 
-def write_state(folder: Path, state: Any) -> None:
-    """Write `state` into two files in `folder`.
+def write_state(folder: Path, state: Any) -> dict[str, str]:
+    """Write `state` into two files in `folder`; return their SHA-256.
 
     Raises:
         TypeError: for a value that cannot be written; the message says where it is.
     """
     tensors: dict[str, torch.Tensor] = {}
     encoded = _encode(state, "", tensors)
-    save_file(tensors, folder / TENSORS)
-    (folder / STATE).write_text(json.dumps(encoded, allow_nan=False), encoding="utf8")
+    text = json.dumps(encoded, allow_nan=False).encode("utf8")
+    (folder / STATE).write_bytes(text)
+    return {
+        TENSORS: write_tensors_hashed(folder / TENSORS, tensors),
+        STATE: hashlib.sha256(text).hexdigest(),
+    }
 
 
 def read_state(folder: Path) -> Any:
@@ -87,7 +93,7 @@ def _encode_tensor(
     # Slowest dimension first; a transposed kernel is written in the order that its memory has.
     order = sorted(range(value.dim()), key=lambda dim: (-value.stride(dim), dim))
     name = where or "/"
-    tensors[name] = value.permute(order).contiguous().cpu().clone()
+    tensors[name] = value.permute(order)
     return {"$tensor": name, "order": order}
 
 

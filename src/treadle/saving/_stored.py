@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import zlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,16 +25,14 @@ class Stored:
     read: Callable[[], torch.Tensor]
 
 
+def bytes_of(tensor: torch.Tensor) -> Any:
+    """Return the bytes of a tensor that is contiguous and on the CPU, without copying them."""
+    return tensor.reshape(-1).view(torch.uint8).numpy()
+
+
 def checksum(tensor: torch.Tensor) -> int:
-    """Return the CRC-32 of a tensor's bytes; `tensor` must be contiguous and on the CPU."""
-    bytes_view: Any = tensor.reshape(-1).view(torch.uint8).numpy()
-    return zlib.crc32(bytes_view)
-
-
-def checksums(tensors: Sequence[torch.Tensor]) -> list[int]:
-    """Return the checksums of many tensors, worked out on several threads: zlib lets others run."""
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(checksum, tensors))
+    """Return the CRC-32 of the bytes of a tensor that is contiguous and on the CPU; other threads run meanwhile."""
+    return zlib.crc32(bytes_of(tensor))
 
 
 def fits(stored: torch.dtype, wanted: torch.dtype) -> bool:
