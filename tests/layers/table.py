@@ -323,6 +323,33 @@ CORE = [
         },
         (3, 5),
     ),
+    *(
+        Row(
+            "MelSpectrogram",
+            {"fft_length": 64, "sequence_stride": 20, "num_mel_bins": 5, **more},
+            (200,),
+        )
+        for more in (
+            {"top_db": 200.0, "ref_power": 2.0},
+            {"power_to_db": False, "sequence_length": 50, "window": "hamming", "mag_exp": 1.0},
+        )
+    ),
+    *(
+        Row("STFTSpectrogram", {"frame_length": 8, "mode": mode}, (20, 2))
+        for mode in ("log", "magnitude", "psd", "real", "imag", "stft")
+    ),
+    Row(
+        "STFTSpectrogram",
+        {
+            "frame_length": 6,
+            "frame_step": 4,
+            "fft_length": 16,
+            "window": "hamming",
+            "expand_dims": True,
+        }
+        | {"padding": "same", "data_format": CHANNELS, "scaling": "spectrum", "periodic": True},
+        (2, 21),
+    ),
     Row("Lambda", {"function": torch.sin}, keras="a function without a registered name"),
 ]
 

@@ -4,7 +4,9 @@ from treadle.layers._features._category_encoding import CategoryEncoding
 from treadle.layers._features._discretization import Discretization
 from treadle.layers._features._hashing import HashedCrossing, Hashing
 from treadle.layers._features._lookups import IntegerLookup, StringLookup
+from treadle.layers._features._mel_spectrogram import MelSpectrogram
 from treadle.layers._features._normalization import Normalization
+from treadle.layers._features._stft_spectrogram import STFTSpectrogram
 from treadle.layers._features._text_vectorization import TextVectorization
 
 __all__ = [
@@ -13,7 +15,9 @@ __all__ = [
     "HashedCrossing",
     "Hashing",
     "IntegerLookup",
+    "MelSpectrogram",
     "Normalization",
+    "STFTSpectrogram",
     "StringLookup",
     "TextVectorization",
 ]

@@ -25,7 +25,7 @@ def fingerprints(texts: Sequence[bytes], salt: tuple[int, int] | None = None) ->
     found = np.empty(len(texts), np.uint64)
     for length in np.unique(lengths):
         where = np.flatnonzero(lengths == length)
-        joined = b"".join([texts[i] for i in where])
+        joined = b"".join([texts[i] for i in where.tolist()])
         data = np.frombuffer(joined, np.uint8).reshape(len(where), int(length))
         found[where] = _farm(data) if salt is None else _sip(data, salt)
     return found

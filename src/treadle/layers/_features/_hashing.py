@@ -18,7 +18,7 @@ from treadle.layers._features._category_encoding import (
     reject_sparse,
 )
 from treadle.layers._features._fingerprints import cross, fingerprints
-from treadle.layers._features._strings import as_strings, is_text
+from treadle.layers._features._strings import as_strings, is_text, not_compiled
 from treadle.layers._layer import Layer
 
 
@@ -97,7 +97,7 @@ class Hashing(Layer):
         self.output_mode = choice("Hashing", "output_mode", output_mode, ("int", *VECTORS))
         self._dtype, self._index_dtype = output_dtypes(self)
 
-    @torch.compiler.disable
+    @not_compiled
     def call(self, inputs: Any) -> torch.Tensor:
         """Return bins of the shape of `inputs`, or vectors of them."""
         device = inputs.device if isinstance(inputs, torch.Tensor) else None
@@ -195,7 +195,7 @@ class HashedCrossing(Layer):
         self.output_mode = choice("HashedCrossing", "output_mode", output_mode, ("int", "one_hot"))
         self._dtype, self._index_dtype = output_dtypes(self)
 
-    @torch.compiler.disable
+    @not_compiled
     def call(self, inputs: Any) -> torch.Tensor:
         """Return the bins of a tuple or list of features, of the shape of one, or vectors of them."""
         features = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]

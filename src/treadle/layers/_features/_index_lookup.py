@@ -38,7 +38,8 @@ class IndexLookup(Layer):
 
     _takes_strings = True
     _encoding = "utf-8"
-    _arguments_of_keras: tuple[str, ...] = ("vocabulary_size",)
+    _arguments_of_keras: tuple[str, ...] = ()
+    _expected_size: int | None
 
     def __init__(
         self,

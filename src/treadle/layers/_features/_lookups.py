@@ -14,7 +14,7 @@ from treadle.layers._family import FAMILY
 from treadle.layers._features._category_encoding import as_indices, reject_sparse
 from treadle.layers._features._hashing import check_salt, hashes_of_integers, hashes_of_strings
 from treadle.layers._features._index_lookup import IndexLookup, flat_rows
-from treadle.layers._features._strings import as_strings, string_array
+from treadle.layers._features._strings import as_strings, not_compiled, string_array
 
 
 @FAMILY.member()
@@ -58,6 +58,8 @@ class IntegerLookup(IndexLookup):
 
     _takes_strings = False
     _whole = False
+    oov_method: str
+    salt: tuple[int, int] | None
 
     def __init__(
         self,
@@ -134,8 +136,9 @@ class IntegerLookup(IndexLookup):
             indices = torch.full_like(values, first)
         else:
             known: Any = self._sorted
+            place: Any = self._places
             at = torch.searchsorted(known, values).clamp(max=len(self._tokens) - 1)
-            indices = torch.where(known[at] == values, self._places[at], self._unknown(values))
+            indices = torch.where(known[at] == values, place[at], self._unknown(values))
         if self.mask_token is None:
             return indices
         return torch.where(values == self.mask_token, 0 if first else -1, indices)
@@ -151,16 +154,20 @@ class IntegerLookup(IndexLookup):
             return values.remainder(count) + first
         return self._hashed(values) + first
 
-    @torch.compiler.disable
+    @not_compiled
     def _hashed(self, values: torch.Tensor) -> torch.Tensor:
         hashes = hashes_of_integers(values.cpu().numpy(), self.salt)
         bins = (hashes % np.uint64(self.num_oov_indices)).astype(np.int64)
         return torch.as_tensor(bins, device=values.device)
 
+    def _known(self) -> torch.Tensor:
+        known: Any = self._in_order
+        return known
+
     def _check_known(self, values: torch.Tensor) -> None:
         if torch.compiler.is_compiling():
             return
-        known = torch.isin(values, self._in_order)
+        known = torch.isin(values, self._known())
         if self.mask_token is not None:
             known |= values == self.mask_token
         if not bool(known.all()):  # asked for by num_oov_indices=0; it waits for the device
@@ -172,7 +179,7 @@ class IntegerLookup(IndexLookup):
         unknown = torch.full_like(places, self.oov_token)
         tokens = unknown
         if count:
-            known: Any = self._in_order
+            known = self._known()
             tokens = torch.where(
                 (places >= 0) & (places < count), known[places.clamp(0, count - 1)], unknown
             )
@@ -218,6 +225,8 @@ class StringLookup(IndexLookup):
     """
 
     _arguments_of_keras = ("oov_method",)
+    _index: dict[str, int]
+    salt: tuple[int, int] | None
 
     def __init__(
         self,
@@ -268,7 +277,7 @@ class StringLookup(IndexLookup):
     def _rows(self, data: Any) -> list[list[str]]:
         return flat_rows(as_strings(self, data, self._encoding))
 
-    @torch.compiler.disable
+    @not_compiled
     def _find(self, inputs: Any) -> torch.Tensor:
         strings = as_strings(self, inputs, self._encoding)
         return torch.tensor(self._indices_of(strings), dtype=torch.int64).reshape(strings.shape)

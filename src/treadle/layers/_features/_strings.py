@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
 
 from treadle import _core
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def not_compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate Python work on strings, which torch.compile leaves to Python."""
+    left_out: Any = torch.compiler.disable(function)
+    return left_out
 
 
 def as_strings(layer: Any, inputs: Any, encoding: str = "utf-8") -> np.ndarray:

@@ -56,7 +56,8 @@ def standardized(layer: Any, texts: np.ndarray, how: Any) -> np.ndarray:
 def split(texts: Sequence[str], how: Any) -> list[list[str]]:
     """Return the tokens of each of the texts."""
     if callable(how):
-        return [[str(token) for token in tokens] for tokens in how(np.array(texts, dtype=str))]
+        rows: Any = how(np.array(texts, dtype=str))
+        return [[str(token) for token in tokens] for tokens in rows]
     splitter = SPLITTERS[how]
     return [splitter(text) for text in texts]
 

@@ -16,7 +16,7 @@ from treadle.layers._features._adapting import batches_of
 from treadle.layers._features._category_encoding import reject_sparse
 from treadle.layers._features._index_lookup import without_paths
 from treadle.layers._features._lookups import StringLookup
-from treadle.layers._features._strings import as_strings
+from treadle.layers._features._strings import as_strings, not_compiled
 from treadle.layers._features._text import (
     SPLITTERS,
     STANDARDIZERS,
@@ -172,7 +172,7 @@ class TextVectorization(Layer):
 
     # ---- calling
 
-    @torch.compiler.disable
+    @not_compiled
     def call(self, inputs: Any) -> torch.Tensor:
         """Return the indices of the tokens, or a vector for each text."""
         self._lookup_layer.check_vocabulary(self)
