@@ -17,7 +17,17 @@ from treadle.data._node import IndexStream, Key
 
 _CHUNK = 65536
 _DRAWS = 16384  # draws that are computed at once
-_EMPTY = torch.empty(0, dtype=torch.int64)
+_MOST_DRAWS = 2**22  # they take 60 bytes each while they are computed
+_EMPTY = torch.empty(0, dtype=torch.int32)
+
+
+def _kind(total: int) -> torch.dtype:
+    return torch.int32 if total < 2**31 else torch.int64
+
+
+def permutation(total: int, seed: int) -> torch.Tensor:
+    """Return 0 ... total - 1 in random order, of shape (total,): 4 bytes a row below 2**31 rows."""
+    return torch.randperm(total, generator=_core.make_generator(seed), dtype=_kind(total))
 
 
 class RowNumbers:
@@ -30,7 +40,7 @@ class RowNumbers:
     def read(self, count: int) -> torch.Tensor:
         """Return the next `count` numbers."""
         begin, self.position = self.position, min(self.position + count, self.total)
-        return torch.arange(begin, self.position)
+        return torch.arange(begin, self.position, dtype=_kind(self.total))
 
     def skip(self, count: int) -> int:
         """Pass over `count` numbers."""
@@ -175,9 +185,7 @@ class Permuted:
     def read(self, count: int) -> torch.Tensor:
         """Return the next `count` numbers."""
         if self._order is None:
-            kind = torch.int32 if self.total < 2**31 else torch.int64
-            generator = _core.make_generator(self.seed)
-            self._order = torch.randperm(self.total, generator=generator, dtype=kind)
+            self._order = permutation(self.total, self.seed)
         begin, self.position = self.position, min(self.position + count, self.total)
         return self._order[begin : self.position]
 
@@ -215,28 +223,42 @@ class BufferShuffled:
         """Draw a block: each draw emits what its place holds by then, and puts the next input there."""
         self._start = self._snapshot()
         self._offset = 0
-        buffer = self.child.read(self.size).long() if self._buffer is None else self._buffer
-        generator = _core.make_generator(_core.derive_seed(self.seed, self.number))
+        buffer = self._fill() if self._buffer is None else self._buffer
+        seed = _core.derive_seed(self.seed, self.number)
         self.number += 1
-        incoming = self.child.read(max(self.size, _DRAWS)) if len(buffer) == self.size else _EMPTY
+        draws = max(_DRAWS, min(self.size, _MOST_DRAWS))
+        incoming = self.child.read(draws) if len(buffer) == self.size else _EMPTY
         if len(incoming) == 0:
-            self._block = buffer[torch.randperm(len(buffer), generator=generator)]
+            self._block = permutation(len(buffer), seed)
+            for chunk in self._block.split(_CHUNK):  # in place: each place is read once
+                chunk.copy_(buffer.index_select(0, chunk))
             self._buffer = _EMPTY
             return
+        generator = _core.make_generator(seed)
         places = torch.randint(self.size, (len(incoming),), generator=generator)
         # Draws of one place, in order: each emits what the draw before it put there.
         order = _stable_order(places, self.size)
         sorted_places = places[order]
         follows = torch.zeros(len(order), dtype=torch.bool)
         follows[1:] = sorted_places[1:] == sorted_places[:-1]
-        emitted = torch.empty(len(order), dtype=torch.int64)
+        emitted = torch.empty(len(order), dtype=buffer.dtype)
         emitted[order[~follows]] = buffer[sorted_places[~follows]]
         later = follows.nonzero().squeeze(1)
-        emitted[order[later]] = incoming[order[later - 1]].long()
+        emitted[order[later]] = incoming[order[later - 1]].to(buffer.dtype)
         last = torch.ones(len(order), dtype=torch.bool)
         last[:-1] = ~follows[1:]
-        self._buffer = buffer.index_put((sorted_places[last],), incoming[order[last]].long())
+        newest = incoming[order[last]].to(buffer.dtype)
+        self._buffer = buffer.index_put((sorted_places[last],), newest)
         self._block = emitted
+
+    def _fill(self) -> torch.Tensor:
+        """Return the first `size` row numbers, read in chunks: some inputs make more of a number than 4 bytes."""
+        chunks: list[torch.Tensor] = []
+        missing = self.size
+        while missing and (not chunks or len(chunks[-1])):
+            chunks.append(self.child.read(min(missing, 16 * _CHUNK)))
+            missing -= len(chunks[-1])
+        return torch.cat(chunks)
 
     def read(self, count: int) -> torch.Tensor:
         """Return the next `count` numbers."""

@@ -15,7 +15,10 @@ import torch
 from treadle import _core
 from treadle.data._convert import check_finite, common_length, to_tensors
 from treadle.data._frames import check_same_rows
+from treadle.data._indices import permutation
 from treadle.data._streams import is_stream, stream_source
+
+_BLOCK = 1024  # batches whose row numbers are cut at once
 
 
 class Source(Protocol):
@@ -60,9 +63,9 @@ class ArraySource:
         total = self.samples or 0
         plain = all(type(part) is torch.Tensor for part in self.parts)
         if self.shuffle:
-            generator = _core.make_generator(_core.derive_seed(self.seed, "order", index))
-            chunks = torch.randperm(total, generator=generator).split(size)
-            for chunk in chunks[start:]:
+            order = permutation(total, _core.derive_seed(self.seed, "order", index))
+            blocks = order[start * size :].split(_BLOCK * size)  # not one list of all batches
+            for chunk in itertools.chain.from_iterable(block.split(size) for block in blocks):
                 batch = [tensor.index_select(0, chunk) for tensor in flat]
                 yield tuple(batch) if plain else _core.unflatten(batch, form)
         else:

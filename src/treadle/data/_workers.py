@@ -189,8 +189,13 @@ class _Worker:
             )
         )
 
+    def kill(self) -> None:
+        """End the process at once; the thread that asks it finds out."""
+        self.died = True  # even where the reply was on its way
+        self.process.kill()
+
     def end(self) -> None:
-        """End the process."""
+        """End the process and close its pipe."""
         self.process.terminate()
         self.pipe.close()
         self.process.join(_PATIENCE)
@@ -275,7 +280,7 @@ class Team:
         with self._lock:
             self._busy.add(worker)
             if self._stopped:
-                worker.process.kill()
+                worker.kill()
         return worker
 
     def stop(self) -> None:
@@ -283,7 +288,7 @@ class Team:
         with self._lock:
             self._stopped = True
             for worker in self._busy:
-                worker.process.kill()
+                worker.kill()
 
     def disband(self, keep: bool) -> None:
         """End the workers, or let them wait for the next pass; no thread calls any more."""
