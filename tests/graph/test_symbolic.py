@@ -404,3 +404,10 @@ def test_sizes_that_are_not_known_make_tensors(function: Callable[[Any], Any]) -
     for batch in (1, 4):
         x = torch.randn(batch, 4)
         torch.testing.assert_close(model(x), function(x))
+
+
+def test_large_images_and_running_statistics() -> None:
+    x = treadle.Input((1200, 1200, 3))  # probed without memory
+    y = layers.BatchNormalization()(layers.Conv2D(8, 3)(x))
+    assert y.shape == (None, 1198, 1198, 8)
+    assert torch.equal(y.node.target.moving_variance, torch.ones(8))

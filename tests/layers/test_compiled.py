@@ -38,11 +38,14 @@ def test_compiles_without_a_graph_break(row: Row) -> None:
 
 
 @one_each
-def test_exports(row: Row) -> None:
+def test_exports_for_batches_of_any_size(row: Row) -> None:
     layer, inputs = row.make(), row.inputs()
-    expected = call(layer, inputs)
+    call(layer, inputs)
+    batch = {0: torch.export.Dim("batch", min=2)}
+    sizes = [batch] * len(inputs) if isinstance(inputs, list) else batch
     with warnings.catch_warnings():
         if row.name == "ActivityRegularization":  # its loss stays outside of the program
             warnings.simplefilter("ignore", UserWarning)
-        program = torch.export.export(layer, (inputs,), strict=False)
-    torch.testing.assert_close(program.module()(inputs).detach(), expected)
+        program = torch.export.export(layer, (inputs,), dynamic_shapes=(sizes,), strict=False)
+    larger = row.inputs(batch=7)
+    torch.testing.assert_close(program.module()(larger).detach(), call(layer, larger))

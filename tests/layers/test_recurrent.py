@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from treadle import _core, layers
+from treadle._core import ShapeError
 
 FUSED = ("SimpleRNN", "LSTM", "GRU")
 SHAPE = (3, 6, 2)
@@ -187,3 +188,9 @@ def test_time_distributed_hands_masks_and_modes_on() -> None:
     layer = layers.TimeDistributed(layers.GRU(2, dropout=0.5))
     torch.testing.assert_close(layer(x, mask=mask), layer(x[:, :, :2]))
     assert not torch.equal(layer(x, training=True), layer(x))
+
+
+def test_a_mask_that_is_not_one_of_steps_is_told() -> None:
+    images = torch.zeros(2, 3, 5, 5, 1)
+    with pytest.raises(ShapeError, match=r"expected: shape \(batch, steps\)\n.*\(2, 3, 5, 5\)"):
+        layers.ConvLSTM2D(2, 3)(images, mask=images[..., 0] > 0)

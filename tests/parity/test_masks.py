@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import treadle
+from tests.layers.table import ONE_EACH, Row
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -79,3 +80,31 @@ def test_a_mask_that_is_given(keras: Any) -> None:
     mask = torch.as_tensor(IDS != 0)
     got, wanted = (model(x, mask=mask).detach().numpy() for model in models)
     np.testing.assert_allclose(got, wanted, atol=1e-6)
+
+
+# Masking makes masks of steps and rows, which these do not take when they run.
+NOT_OF_STEPS = {"ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GlobalAveragePooling1D", "Softmax"}
+
+
+def masked_rows() -> list[Row]:
+    """Return rows of layers on inputs of two dimensions and more, besides the batch."""
+    found = []
+    for row in ONE_EACH:
+        samples = row.sample if isinstance(row.sample, list) else [row.sample]
+        if not row.integers and row.name not in NOT_OF_STEPS and min(map(len, samples)) > 1:
+            found.append(row)
+    return found
+
+
+@pytest.mark.parametrize("row", masked_rows(), ids=str)
+def test_which_layers_hand_masks_on(row: Row, keras: Any) -> None:
+    masks = []
+    for m in (treadle, keras):
+        if isinstance(row.sample, list):
+            x: Any = [m.layers.Masking()(m.Input(sample)) for sample in row.sample]
+        else:
+            x = m.layers.Masking()(m.Input(row.sample))
+        outputs = row.make(m.layers)(x)
+        mask = outputs.mask if m is treadle else getattr(outputs, "_keras_mask", None)
+        masks.append(None if mask is None else tuple(mask.shape))
+    assert masks[0] == masks[1]

@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch.overrides import TorchFunctionMode
+
+from treadle import _core
 
 Sizes = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -47,8 +50,26 @@ def run_probes(
         if elements <= _LARGE and not _without_memory:
             with contextlib.suppress(torch.linalg.LinAlgError, torch.OutOfMemoryError):
                 return run(0, torch.zeros), run(1, torch.zeros)
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        with FakeTensorMode(allow_non_fake_inputs=True), _PlainStates():
             return run(0, torch.zeros), run(1, torch.zeros)
+
+
+class _PlainStates(TorchFunctionMode):
+    """Lets torch functions see state variables as plain tensors: fake tensors refuse classes that they do not know."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        values = kwargs or {}
+        return func(*map(_plain, args), **{key: _plain(value) for key, value in values.items()})
+
+
+def _plain(leaf: Any) -> Any:
+    return leaf.as_subclass(torch.Tensor) if isinstance(leaf, _core.StateVariable) else leaf
 
 
 @contextlib.contextmanager

@@ -123,7 +123,10 @@ class RNN(Layer):
             mask = mask[0]
         if sequences.dim() not in self._ranks:
             check_rank(self, sequences.shape, self._ranks, self._meaning())
-        mask = None if mask is None else mask.to(torch.bool)
+        if mask is not None:
+            if mask.dim() != 2:
+                raise self._wrong_mask(mask)
+            mask = mask.to(torch.bool)
         states = self._first_states(sequences, initial_state)
         if self.go_backwards:
             sequences = sequences.flip(1)
@@ -133,6 +136,16 @@ class RNN(Layer):
             self._keep(states)
         result = outputs if self.return_sequences else last
         return (result, *states) if self.return_state else result
+
+    def _wrong_mask(self, mask: torch.Tensor) -> _core.ShapeError:
+        return _core.ShapeError(
+            _core.explain(
+                f"The mask of {type(self).__name__} {self.name!r} is not one of steps.",
+                expected="shape (batch, steps)",
+                got=f"shape {tuple(mask.shape)}",
+                fix="give mask= yourself; Masking looks at the last axis only",
+            )
+        )
 
     # ---- states
 
