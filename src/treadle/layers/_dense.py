@@ -10,6 +10,7 @@ from treadle import _core, activations
 from treadle.layers._checks import check_features, positive_int
 from treadle.layers._family import FAMILY
 from treadle.layers._layer import Layer
+from treadle.layers._products import LEAST_WEIGHTS, product, suits
 
 
 @FAMILY.member()
@@ -47,6 +48,7 @@ class Dense(Layer):
     _plain_call = True
     supports_masking = True
     _casts_integers = True
+    _is_large = False
 
     def __init__(
         self,
@@ -90,6 +92,7 @@ class Dense(Layer):
             if self.use_bias
             else None
         )
+        self._is_large = width * self.units >= LEAST_WEIGHTS
         self.built = True
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -97,7 +100,9 @@ class Dense(Layer):
         kernel, bias = self.kernel, self.bias
         if inputs.shape[-1] != kernel.shape[0]:
             raise _core.ShapeError(_wrong_width(self, inputs))
-        if inputs.dim() == 2 and bias is not None:
+        if self._is_large and inputs.dim() == 2 and suits(inputs, kernel):
+            outputs = product(inputs, kernel, bias)
+        elif inputs.dim() == 2 and bias is not None:
             outputs = torch.addmm(bias, inputs, kernel)
         else:
             outputs = torch.nn.functional.linear(inputs, kernel.t(), bias)
