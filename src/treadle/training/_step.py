@@ -6,7 +6,7 @@ Nothing here waits for the device; what a step costs is in sight in `run_step` a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,7 +24,10 @@ def run_step(model: StepOwner, batch: Any, training: bool) -> Mapping[str, Any]:
     y_pred, loss = run(model, x, y, sample_weight, training)
     model._compiled_for(y, y_pred).tracker.update_state(loss.detach(), batch_rows(x))
     if training:
-        minimize(loss, model.optimizer, model._step_variables())
+        gradients = minimize(loss, model.optimizer, model._step_variables())
+        if model._looks_at_gradient:
+            model.__dict__["_looks_at_gradient"] = False
+            warn_if_flat(loss, gradients)
     return model.compute_metrics(x, y, y_pred, sample_weight)
 
 
@@ -55,21 +58,38 @@ def batch_rows(x: Any) -> int:
     return x.shape[0] if type(x) is torch.Tensor else _core.leaves(x)[0].shape[0]
 
 
-def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> None:
-    """Take one step of `optimizer` down the gradient of `loss`."""
+def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> Sequence[Any]:
+    """Take one step of `optimizer` down the gradient of `loss`; returns the gradients."""
     if not variables:
         warnings.warn(_nothing_to_train(), _core.TreadleWarning, stacklevel=2)
-        return
+        return ()
     if not loss.requires_grad:
         raise _core.StateError(_detached())
     if isinstance(optimizer, optimizers.Optimizer):
         loss = optimizer.scale_loss(loss)
         gradients = _core.scalar_gradients(loss, variables)
         optimizer.apply(gradients, variables)
-    else:
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        return gradients
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return [variable.grad for variable in variables]
+
+
+def warn_if_flat(loss: torch.Tensor, gradients: Sequence[Any]) -> None:
+    """Warn when the gradient is zero everywhere; it waits for the device, so only the first step asks."""
+    dense = [g.coalesce().values() if g.is_sparse else g for g in gradients if g is not None]
+    if dense and float(loss.detach()) != 0 and not any(bool((gradient != 0).any()) for gradient in dense):
+        warnings.warn(
+            _core.explain(
+                "The gradient of the loss is zero everywhere, so nothing is learned.",
+                expected="a loss that changes with the weights",
+                got=f"a loss of {float(loss):.4g} with zero gradient for all of {len(dense)} weights",
+                fix="look for round, argmax, a comparison or a saturated activation between weights and loss",
+            ),
+            _core.TreadleWarning,
+            stacklevel=4,
+        )
 
 
 def end_epoch(optimizer: Any) -> None:
