@@ -156,6 +156,7 @@ from treadle.layers._reshaping import Flatten, Permute, RepeatVector, Reshape
 from treadle.layers._rnn import RNN
 from treadle.layers._stacked_cells import StackedRNNCells
 from treadle.layers._time_distributed import TimeDistributed
+from treadle.layers._torch_module_wrapper import TorchModuleWrapper
 from treadle.layers._tracked import Tracker
 from treadle.layers._transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from treadle.layers._transposed import Conv1DTranspose as Convolution1DTranspose
@@ -318,6 +319,7 @@ __all__ = [
     "Subtract",
     "TextVectorization",
     "TimeDistributed",
+    "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -55,6 +55,8 @@ def _collect(module: nn.Module, path: str, found: list[Part], seen: set[int]) ->
         own = [variable for variable in own if id(variable) not in seen]
         seen.update(map(id, own))
     found.append(Part(path, module, own))
+    if getattr(module, "_stores_parts", False):  # it writes what is inside by itself
+        return
     for name, child in _children(module):
         inner = f"{path}/{name}" if path else name
         if isinstance(child, nn.Module):

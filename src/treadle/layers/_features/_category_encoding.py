@@ -8,6 +8,7 @@ import torch
 
 from treadle import _core
 from treadle.layers._checks import choice, positive_int
+from treadle.layers._context import context
 from treadle.layers._family import FAMILY
 from treadle.layers._layer import Layer
 
@@ -72,7 +73,7 @@ def as_indices(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
     """Return `inputs` as int64; floats must be whole numbers, which the first call checks."""
     if not inputs.is_floating_point():
         return inputs.long()
-    if not layer._whole and not torch.compiler.is_compiling():
+    if not (layer._whole or context.probing or torch.compiler.is_compiling()):
         bad = inputs[inputs != inputs.round()]
         if bad.numel():
             raise _core.DataError(

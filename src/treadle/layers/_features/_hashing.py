@@ -10,6 +10,7 @@ import torch
 
 from treadle import _core
 from treadle.layers._checks import choice, positive_int
+from treadle.layers._context import context
 from treadle.layers._family import FAMILY
 from treadle.layers._features._category_encoding import (
     VECTORS,
@@ -20,6 +21,15 @@ from treadle.layers._features._category_encoding import (
 from treadle.layers._features._fingerprints import cross, fingerprints
 from treadle.layers._features._strings import as_strings, is_text, not_compiled
 from treadle.layers._layer import Layer
+
+
+def array_of(inputs: Any) -> np.ndarray:
+    """Return a tensor, array or list as an array; zeros of its shape where only shapes are asked for."""
+    if not isinstance(inputs, torch.Tensor):
+        return np.asarray(inputs)
+    if context.probing:  # on tensors that may have no memory
+        return np.zeros(tuple(inputs.shape), np.int64)
+    return inputs.cpu().numpy()
 
 
 def check_salt(owner: str, salt: Any) -> tuple[int, int] | None:
@@ -137,7 +147,7 @@ def _hashed(layer: Any, inputs: Any, salt: Any) -> tuple[np.ndarray, np.ndarray]
 
 
 def _integers(layer: Any, inputs: Any) -> np.ndarray:
-    values = inputs.cpu().numpy() if isinstance(inputs, torch.Tensor) else np.asarray(inputs)
+    values = array_of(inputs)
     if values.dtype.kind not in "iub":
         raise _core.DataError(
             _core.explain(

@@ -10,9 +10,15 @@ import torch
 
 from treadle import _core
 from treadle.layers._checks import choice
+from treadle.layers._context import context
 from treadle.layers._family import FAMILY
 from treadle.layers._features._category_encoding import as_indices, reject_sparse
-from treadle.layers._features._hashing import check_salt, hashes_of_integers, hashes_of_strings
+from treadle.layers._features._hashing import (
+    array_of,
+    check_salt,
+    hashes_of_integers,
+    hashes_of_strings,
+)
 from treadle.layers._features._index_lookup import IndexLookup, flat_rows
 from treadle.layers._features._strings import as_strings, not_compiled, string_array
 
@@ -156,7 +162,7 @@ class IntegerLookup(IndexLookup):
 
     @not_compiled
     def _hashed(self, values: torch.Tensor) -> torch.Tensor:
-        hashes = hashes_of_integers(values.cpu().numpy(), self.salt)
+        hashes = hashes_of_integers(array_of(values), self.salt)
         bins = (hashes % np.uint64(self.num_oov_indices)).astype(np.int64)
         return torch.as_tensor(bins, device=values.device)
 
@@ -165,7 +171,7 @@ class IntegerLookup(IndexLookup):
         return known
 
     def _check_known(self, values: torch.Tensor) -> None:
-        if torch.compiler.is_compiling():
+        if context.probing or torch.compiler.is_compiling():
             return
         known = torch.isin(values, self._known())
         if self.mask_token is not None:
@@ -291,7 +297,7 @@ class StringLookup(IndexLookup):
         unknown = [i for i, index in enumerate(found) if index == missing]
         if not unknown:
             return found
-        if self.num_oov_indices == 0 and self._tokens is not None:
+        if self.num_oov_indices == 0 and not context.probing:
             raise self._outside(flat[unknown[0]])
         first, count = self._first_oov(), max(self.num_oov_indices, 1)
         places = np.zeros(len(unknown), np.int64)
@@ -303,7 +309,7 @@ class StringLookup(IndexLookup):
         return found
 
     def _tokens_at(self, indices: Any) -> np.ndarray:
-        places = np.asarray(indices.cpu() if isinstance(indices, torch.Tensor) else indices)
+        places = array_of(indices)
         vocabulary = self.get_vocabulary()
         if self._tokens is None:
             vocabulary = []

@@ -134,7 +134,8 @@ class MelSpectrogram(Layer):
         """Return (..., num_mel_bins, time) for sound (..., samples)."""
         window: Any = self._window
         filters: Any = self._filters
-        with torch.autocast(inputs.device.type, enabled=False):  # powers need the range of float32
+        # Powers need the range of float32; the dtype is named for devices that have no default one.
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=False):
             sound = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
             spectrum = torch.stft(
                 sound,
