@@ -1,4 +1,4 @@
-"""One row per image layer: how it is made, and what it does to images. Every test of the family runs over these rows."""
+"""One row per image layer: how it is made, and what it does. Every test of the family runs over these rows."""
 
 from __future__ import annotations
 
