@@ -12,11 +12,13 @@ CHECKED := src tests tools benchmarks examples conftest.py
 
 # The steps of the gate come one after another even under make -j, the quickest to fail first.
 .NOTPARALLEL:
-.PHONY: help setup demo test check format-check lint types layers budgets format bench bench-quick clean
+.PHONY: help setup demo test test-long fuzz check format-check lint types layers budgets format bench bench-quick clean
 
 help:
 	@echo "make demo         train on handwritten digits; writes history.png"
 	@echo "make test         run the tests and the examples of the documentation (ARGS=... goes to pytest)"
+	@echo "make test-long    the tests that take minutes: runs killed at 50 instants"
+	@echo "make fuzz         read 100,000 damaged files (ARGS=\"--runs 1000\" for fewer)"
 	@echo "make check        the gate: format, lint, types, layers, budgets, tests"
 	@echo "make format       format, sort imports and fix what ruff can fix"
 	@echo "make bench        compare speed with torch by hand, Keras and Lightning (bench-quick: a short run)"
@@ -50,6 +52,18 @@ test: export MKL_NUM_THREADS := 1
 test: $(STAMP)
 	@echo "== tests: pytest, one thread in each process"
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+test-long: export OMP_NUM_THREADS := 1
+test-long: export MKL_NUM_THREADS := 1
+test-long: export TREADLE_KILLS ?= 50
+test-long: $(STAMP)
+	@echo "== long tests: pytest, $(TREADLE_KILLS) kills"
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m slow $(ARGS)
+
+fuzz: export OMP_NUM_THREADS := 1
+fuzz: $(STAMP)
+	@echo "== fuzz: tools/fuzz.py"
+	@PYTHONPATH=. $(BIN)/python -W ignore tools/fuzz.py $(ARGS)
 
 check: format-check lint types layers budgets test
 	@echo "== the gate is passed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 import treadle
-from treadle.saving import CorruptFileError
+from treadle.saving import CorruptFileError, _checkpoint
 
 STATE = {
     "weights": torch.arange(12.0).reshape(3, 4).t(),
@@ -157,6 +158,92 @@ def test_manifests_of_other_versions_and_names(tmp_path: Path) -> None:
         path.write_text(json.dumps({**manifest, **change}))
         with pytest.raises(CorruptFileError):
             checkpoint.load()
+    newer = {**manifest, "version": 2}
+    newer["check"] = _checkpoint._check_of(newer)
+    path.write_text(json.dumps(newer))
+    with pytest.raises(treadle.StateError, match=r"version 1[^$]*version 2[^$]*upgrade treadle"):
+        checkpoint.load()
+
+
+def rewritten(folder: Path, name: str, content: bytes) -> treadle.Checkpoint:
+    """Return a checkpoint of which one file has other contents, with which its manifest agrees."""
+    checkpoint = saved(folder)
+    inside = checkpoint.paths()[0]
+    (inside / name).write_bytes(content)
+    manifest = json.loads((inside / FILES[2]).read_text())
+    digest = hashlib.sha256(content).hexdigest()
+    manifest["files"][name] = {"bytes": len(content), "sha256": digest}
+    manifest["check"] = _checkpoint._check_of(manifest)
+    (inside / FILES[2]).write_text(json.dumps(manifest))
+    return checkpoint
+
+
+HOSTILE = {
+    "not JSON": b"{",
+    "not text": b"\xff\xfe",
+    "NaN": b'{"a": NaN}',
+    "infinity": b'{"a": 1e999}',
+    "a key twice": b'{"a": 1, "a": 2}',
+    "huge number": b'{"a": ' + b"9" * 5000 + b"}",
+    "deep": b"[" * 5000 + b"]" * 5000,
+    "rather deep": b"[" * 300 + b"]" * 300,
+    "no tensor": b'{"$tensor": "/nothing", "order": [0]}',
+    "a path": b'{"$tensor": "/../../etc/passwd", "order": []}',
+    "no order": b'{"$tensor": "/weights"}',
+    "order of texts": b'{"$tensor": "/weights", "order": ["a", "b"]}',
+    "order of too many": b'{"$tensor": "/weights", "order": [0, 1, 2]}',
+    "order of one twice": b'{"$tensor": "/weights", "order": [0, 0]}',
+    "no pairs": b'{"$dict": [[1]]}',
+    "keys that are lists": b'{"$dict": [[[], 1]]}',
+    "no tuple": b'{"$tuple": 3}',
+    "no bytes": b'{"$bytes": "zz"}',
+    "no number": b'{"$float": "one"}',
+    "no array": b'{"$array": 3}',
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_states(case: str, tmp_path: Path) -> None:
+    checkpoint = rewritten(tmp_path, "state.json", HOSTILE[case])
+    with pytest.raises(CorruptFileError, match=r"No checkpoint[^$]*is whole[^$]*state.json"):
+        checkpoint.load()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 100, b"\x02" + b"\0" * 7 + b"{}", b"PK\x03\x04"]
+)
+def test_hostile_tensors(content: bytes, tmp_path: Path) -> None:
+    checkpoint = rewritten(tmp_path, "tensors.safetensors", content)
+    with pytest.raises(CorruptFileError, match="whole"):
+        checkpoint.load()
+
+
+@pytest.mark.parametrize("content", ["[" * 5000, '{"version": 1}', "[]", '{"a": NaN}', "x"])
+def test_hostile_manifests(content: str, tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path, keep_best=1, monitor="loss")
+    (checkpoint.paths()[0] / "manifest.json").write_text(content)
+    with pytest.raises(CorruptFileError, match="whole"):
+        checkpoint.load()
+    checkpoint.save(STATE, step=5)  # looks at all manifests for the best
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_links_are_not_followed(name: str, tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path / "a")
+    path = checkpoint.paths()[0] / name
+    path.rename(tmp_path / name)
+    path.symlink_to(tmp_path / name)
+    with pytest.raises(CorruptFileError, match=f"{name}[^$]*fix"):
+        checkpoint.load()
+
+
+def test_states_that_are_too_deep_are_not_written(tmp_path: Path) -> None:
+    deep: Any = []
+    for _ in range(250):
+        deep = [deep]
+    with pytest.raises(TypeError, match="at most 200 levels"):
+        treadle.Checkpoint(tmp_path).save(deep, step=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pruning_keeps_the_newest_and_the_best(tmp_path: Path) -> None:

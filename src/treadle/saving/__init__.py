@@ -8,7 +8,7 @@ from treadle._core import (
     register_keras_serializable,
 )
 from treadle._core import custom_object_scope as CustomObjectScope
-from treadle.saving._checkpoint import Checkpoint, CorruptFileError
+from treadle.saving._checkpoint import Checkpoint
 from treadle.saving._clone import clone_model
 from treadle.saving._config import (
     is_functional,
@@ -19,7 +19,7 @@ from treadle.saving._config import (
     model_to_json,
 )
 from treadle.saving._editor import KerasFileEditor
-from treadle.saving._errors import UnsafeFileError
+from treadle.saving._errors import CorruptFileError, UnsafeFileError
 from treadle.saving._export import export_model
 from treadle.saving._functional_config import describe_layer
 from treadle.saving._inspect import inspect_file

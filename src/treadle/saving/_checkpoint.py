@@ -10,26 +10,20 @@ import math
 import re
 import shutil
 import warnings
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from treadle import _core
 from treadle.saving._atomic import new_folder, sha256_of
+from treadle.saving._errors import CorruptFileError, UnsafeFileError, unsafe
+from treadle.saving._json import parse
 from treadle.saving._state_files import STATE, TENSORS, read_state, write_state
 
 _MANIFEST = "manifest.json"
 _VERSION = 1
-
-
-class CorruptFileError(_core.TreadleError, ValueError):
-    """A file that is damaged: truncated, changed, or not what it says.
-
-    Example:
-        >>> import treadle
-        >>> issubclass(treadle.saving.CorruptFileError, ValueError)
-        True
-    """
+_MOST_MANIFEST = 2**20
 
 
 class Checkpoint:
@@ -113,12 +107,13 @@ class Checkpoint:
                 name: {"bytes": (folder / name).stat().st_size, "sha256": hashes[name]}
                 for name in (TENSORS, STATE)
             }
-            manifest = {
+            manifest: dict[str, Any] = {
                 "version": _VERSION,
                 "step": step,
                 "metrics": {k: v for k, v in (metrics or {}).items() if _is_number(v)},
                 "files": files,
             }
+            manifest["check"] = _check_of(manifest)
             (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf8")
         self._prune()
         return target
@@ -137,6 +132,7 @@ class Checkpoint:
         Raises:
             FileNotFoundError: when there is none.
             CorruptFileError: when none is whole.
+            StateError: when the newest was written by a newer treadle.
         """
         paths = [Path(path)] if path is not None else self.paths()[::-1]
         if not paths:
@@ -153,7 +149,7 @@ class Checkpoint:
             try:
                 verify(candidate)
                 return read_state(candidate)
-            except CorruptFileError as error:
+            except (CorruptFileError, UnsafeFileError) as error:
                 problems.append(str(error))
                 if len(paths) > 1:
                     warnings.warn(
@@ -185,8 +181,7 @@ class Checkpoint:
 
     def _score(self, path: Path) -> float:
         try:
-            manifest = json.loads((path / _MANIFEST).read_text(encoding="utf8"))
-            return self._sign * float(manifest["metrics"][self.monitor])
+            return self._sign * float(read_manifest(path)["metrics"][self.monitor])
         except (OSError, ValueError, KeyError, TypeError):
             return math.inf
 
@@ -200,28 +195,66 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def _fingerprint(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+def _check_of(manifest: Mapping[str, Any]) -> int:
+    """Return the CRC-32 of what a manifest says, whatever the spaces between."""
+    said = {key: value for key, value in manifest.items() if key != "check"}
+    return zlib.crc32(json.dumps(said, sort_keys=True).encode("utf8"))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a checkpoint.
+
+    Raises:
+        CorruptFileError: for one that is damaged.
+        UnsafeFileError: for one that is a link, or too large.
+        StateError: for one of a newer version.
+    """
+    path = folder / _MANIFEST
+    _check_place(path)
+    try:
+        if path.stat().st_size > _MOST_MANIFEST:
+            raise unsafe(str(path), f"{path.stat().st_size} bytes", f"at most {_MOST_MANIFEST}")
+        text = path.read_bytes()
+    except OSError as error:
+        raise CorruptFileError(_damaged(folder, _MANIFEST, str(error))) from error
+    manifest = parse(text, str(path))
+    if "check" in manifest and manifest["check"] != _check_of(manifest):
+        raise CorruptFileError(_damaged(folder, _MANIFEST, "contents of another checksum"))
+    version = manifest.get("version")
+    if version != _VERSION and "check" in manifest:
+        raise _core.StateError(
+            _core.explain(
+                f"The checkpoint {str(folder)!r} was written by another version of treadle.",
+                expected=f"version {_VERSION} of the format",
+                got=f"version {version!r:.20}",
+                fix="upgrade treadle, or start anew in another directory",
+            )
+        )
+    files = manifest.get("files")
+    if version != _VERSION or not isinstance(files, dict) or set(files) != {TENSORS, STATE}:
+        got = f"version {version!r:.20}, files {files!r:.80}"
+        raise CorruptFileError(_damaged(folder, _MANIFEST, got))
+    return manifest
+
+
+def _check_place(path: Path) -> None:
+    if path.is_symlink():
+        raise unsafe(str(path), "a link", "plain files")
 
 
 def verify(folder: Path) -> None:
-    """Raise a CorruptFileError unless every file in `folder` is as its manifest says."""
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf8"))
-        version, files = manifest["version"], dict(manifest["files"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorruptFileError(
-            _damaged(folder, _MANIFEST, f"{type(error).__name__}: {error}")
-        ) from error
-    if version != _VERSION:
-        raise CorruptFileError(
-            _damaged(folder, _MANIFEST, f"version {version!r}, where {_VERSION} is known")
-        )
-    if set(files) != {TENSORS, STATE}:
-        raise CorruptFileError(_damaged(folder, _MANIFEST, f"the files {sorted(files)}"))
-    for name, expected in files.items():
+    """Raise unless every file in `folder` is as its manifest says.
+
+    Raises:
+        CorruptFileError: for a damaged file.
+        UnsafeFileError: for links, and a manifest that is too large.
+        StateError: for a newer version.
+    """
+    for name, expected in read_manifest(folder)["files"].items():
+        path = folder / name
+        _check_place(path)
         try:
-            found = _fingerprint(folder / name)
+            found = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         except OSError as error:
             raise CorruptFileError(_damaged(folder, name, str(error))) from error
         if found != expected:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from treadle import _core
-from treadle.saving._checkpoint import CorruptFileError
 
 # What wrong values in a configuration make constructors raise.
 BUILD_ERRORS = (
@@ -17,6 +16,16 @@ BUILD_ERRORS = (
     ArithmeticError,
     AssertionError,
 )
+
+
+class CorruptFileError(_core.TreadleError, ValueError):
+    """A file that is damaged: truncated, changed, or not what it says.
+
+    Example:
+        >>> import treadle
+        >>> issubclass(treadle.saving.CorruptFileError, ValueError)
+        True
+    """
 
 
 class UnsafeFileError(_core.TreadleError, ValueError):

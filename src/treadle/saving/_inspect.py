@@ -12,7 +12,8 @@ import torch
 from treadle import _core
 from treadle.saving import _archive
 from treadle.saving._atomic import sha256_of
-from treadle.saving._checkpoint import CorruptFileError, verify
+from treadle.saving._checkpoint import read_manifest, verify
+from treadle.saving._errors import CorruptFileError
 from treadle.saving._hdf5 import as_stored, datasets_of, open_hdf5, read_text
 from treadle.saving._json import MOST_BYTES, parse
 from treadle.saving._safetensors import stored_safetensors
@@ -158,7 +159,10 @@ def _checkpoint_text(folder: Path) -> str:
         state = "whole: all files agree with the manifest"
     except CorruptFileError as error:
         return f"{folder.name}: damaged\n{error}"
-    manifest = parse((folder / "manifest.json").read_text(encoding="utf8"), str(folder))
-    lines = [f"{folder.name}: {state}", f"step {manifest['step']}, metrics {manifest['metrics']}"]
+    manifest = read_manifest(folder)
+    lines = [
+        f"{folder.name}: {state}",
+        f"step {manifest.get('step')}, metrics {manifest.get('metrics')}",
+    ]
     lines += [_file_line(folder / name) for name in (TENSORS, STATE)]
     return "\n".join([*lines, *_tensor_lines(stored_safetensors(folder / TENSORS, str(folder))[0])])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 from treadle.saving._errors import corrupt, unsafe
 
 MOST_BYTES = 64 * 2**20
-_MOST_DEPTH = 200
+MOST_DEPTH = 200
 _MOST_INTEGER = 2**63
 
 
@@ -20,24 +21,30 @@ def parse(text: str | bytes, where: str) -> dict[str, Any]:
         UnsafeFileError: for a text that is too long or too deep.
         CorruptFileError: for what is no JSON object, NaN, infinity, or a key that stands twice.
     """
-    if len(text) > MOST_BYTES:
-        raise unsafe(where, f"{len(text)} bytes", f"at most {MOST_BYTES} bytes of JSON")
+    value = parse_any(text, where, MOST_BYTES, _bounded)
+    if not isinstance(value, dict):
+        raise corrupt(where, type(value).__name__, "a JSON object")
+    return value
+
+
+def parse_any(text: str | bytes, where: str, most: int, integer: Callable[[str], int] = int) -> Any:
+    """Return the value that `text` holds, of at most `most` bytes; `integer` reads whole numbers."""
+    if len(text) > most:
+        raise unsafe(where, f"{len(text)} bytes", f"at most {most} bytes of JSON")
     try:
         value = json.loads(
             text,
             parse_constant=_refuse_constant,
             parse_float=_finite,
-            parse_int=_bounded,
+            parse_int=integer,
             object_pairs_hook=_once,
         )
     except RecursionError as error:
-        raise unsafe(where, "nested too deep", f"at most {_MOST_DEPTH} levels of JSON") from error
+        raise unsafe(where, "nested too deep", f"at most {MOST_DEPTH} levels of JSON") from error
     except ValueError as error:
         raise corrupt(where, f"{error}"[:200], "valid JSON") from error
-    if not isinstance(value, dict):
-        raise corrupt(where, type(value).__name__, "a JSON object")
-    if _depth(value) > _MOST_DEPTH:
-        raise unsafe(where, "nested too deep", f"at most {_MOST_DEPTH} levels of JSON")
+    if depth_of(value) > MOST_DEPTH:
+        raise unsafe(where, "nested too deep", f"at most {MOST_DEPTH} levels of JSON")
     return value
 
 
@@ -68,7 +75,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _depth(value: Any) -> int:
+def depth_of(value: Any) -> int:
+    """Return how many levels of lists and dicts there are."""
     deepest, waiting = 0, [(value, 1)]
     while waiting:
         item, depth = waiting.pop()

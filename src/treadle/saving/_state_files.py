@@ -15,13 +15,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from treadle import _core
+from treadle.saving._errors import BUILD_ERRORS, corrupt
+from treadle.saving._json import MOST_DEPTH, depth_of, parse_any
 from treadle.saving._tensor_file import write_tensors_hashed
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
+_MOST_BYTES = 2**29  # of state.json
 
 
 def write_state(folder: Path, state: Any) -> dict[str, str]:
@@ -33,6 +37,15 @@ def write_state(folder: Path, state: Any) -> dict[str, str]:
     tensors: dict[str, torch.Tensor] = {}
     encoded = _encode(state, "", tensors)
     text = json.dumps(encoded, allow_nan=False).encode("utf8")
+    if depth_of(encoded) > MOST_DEPTH or len(text) > _MOST_BYTES:
+        raise TypeError(
+            _core.explain(
+                "The state cannot be written.",
+                expected=f"at most {MOST_DEPTH} levels and {_MOST_BYTES} bytes beside the tensors",
+                got=f"{depth_of(encoded)} levels, {len(text)} bytes",
+                fix="keep long lists of numbers as tensors",
+            )
+        )
     (folder / STATE).write_bytes(text)
     return {
         TENSORS: write_tensors_hashed(folder / TENSORS, tensors),
@@ -41,9 +54,24 @@ def write_state(folder: Path, state: Any) -> dict[str, str]:
 
 
 def read_state(folder: Path) -> Any:
-    """Return the tree that `write_state` wrote; tensors are on the CPU."""
-    tensors = load_file(folder / TENSORS)
-    return _decode(json.loads((folder / STATE).read_text(encoding="utf8")), tensors)
+    """Return the tree that `write_state` wrote; tensors are on the CPU.
+
+    Raises:
+        CorruptFileError: for files that no `write_state` wrote.
+        UnsafeFileError: for a tree that is too deep or too large.
+    """
+    where = str(folder)
+    try:
+        tensors = load_file(folder / TENSORS)
+        text = (folder / STATE).read_bytes()
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise corrupt(f"{where}, {TENSORS}", f"{error}"[:200], "a safetensors file") from error
+    encoded = parse_any(text, f"{where}, {STATE}", _MOST_BYTES)
+    try:
+        return _decode(encoded, tensors)
+    except BUILD_ERRORS as error:
+        got = f"{type(error).__name__}: {str(error)[:200]}"
+        raise corrupt(f"{where}, {STATE}", got, "a state as treadle writes it") from error
 
 
 def _encode(value: Any, where: str, tensors: dict[str, torch.Tensor]) -> Any:
@@ -104,6 +132,8 @@ def _decode(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return value
     if "$tensor" in value:
         order = value["order"]
+        if not isinstance(order, list) or not all(type(dim) is int for dim in order):
+            raise ValueError(f"the order {order!r:.60} of {value['$tensor']!r:.60}")
         return tensors[value["$tensor"]].permute([order.index(dim) for dim in range(len(order))])
     if "$array" in value:
         return _decode(value["$array"], tensors).numpy()
