@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from treadle.ops._axes import is_whole
 from treadle.ops._convert import as_tensor, as_tensors, counting, operands
 
 
@@ -185,9 +186,10 @@ def isclose(
         >>> treadle.ops.isclose([1.0, 2.0], [1.0, 2.1])
         tensor([ True, False])
     """
-    return torch.isclose(
-        *counting(*as_tensors((x1, x2))), rtol=rtol, atol=atol, equal_nan=equal_nan
-    )
+    x1, x2 = as_tensors((x1, x2))
+    if is_whole(x1.dtype):  # which torch compares with whole tolerances
+        x1, x2 = x1.to(torch.float64), x2.to(torch.float64)
+    return torch.isclose(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 def allclose(
@@ -211,4 +213,4 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
         >>> treadle.ops.isin([1, 2, 3], [2, 3, 4])
         tensor([False,  True,  True])
     """
-    return torch.isin(*as_tensors((x1, x2)), assume_unique=assume_unique, invert=invert)
+    return torch.isin(*counting(*as_tensors((x1, x2))), assume_unique=assume_unique, invert=invert)

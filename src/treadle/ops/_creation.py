@@ -293,9 +293,13 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
         >>> treadle.ops.vander([1, 2, 3])
         tensor([[1, 1, 1],
                 [4, 2, 1],
-                [9, 3, 1]])
+                [9, 3, 1]], dtype=torch.int32)
     """
-    return torch.vander(as_tensor(x), N, increasing)
+    x = as_tensor(x)
+    count = sizes_of(x)[0] if N is None else N
+    powers = torch.arange(count, dtype=torch.int32)
+    powers = powers if increasing else torch.flip(powers, (0,))
+    return torch.pow(torch.unsqueeze(x, 1), cast(powers, x.dtype))
 
 
 def bartlett(x: Any) -> Any:

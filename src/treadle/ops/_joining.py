@@ -219,9 +219,10 @@ def pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 
 def _mirrored(place: Any, length: Any) -> Any:
-    period = torch.clamp(as_tensor(2 * length - 2, "int64"), min=1)
-    place = torch.remainder(place, period)
-    return torch.minimum(place, period - place)
+    if isinstance(length, int) and length == 1:  # a mirror at the only value shows this value
+        return torch.zeros_like(place)
+    place = torch.remainder(place, 2 * length - 2)
+    return torch.minimum(place, 2 * length - 2 - place)
 
 
 def _behind(place: Any, length: Any) -> Any:
@@ -231,7 +232,7 @@ def _behind(place: Any, length: Any) -> Any:
 
 # Where the values of a margin come from: places from -before to length + after, as places in the axis.
 _SOURCES: dict[str, Callable[[Any, Any], Any]] = {
-    "edge": lambda place, length: torch.minimum(torch.clamp(place, min=0), as_tensor(length - 1)),
+    "edge": lambda place, length: torch.clamp(place, 0, length - 1),
     "reflect": _mirrored,
     "symmetric": _behind,
     "wrap": torch.remainder,

@@ -60,7 +60,10 @@ def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         tensor(1.)
     """
     x = as_floating(x)
-    return nanmean(torch.square(x - nanmean(x, axis, True)), axis, keepdims)
+    missing = torch.isnan(x)
+    distance = torch.where(missing, 0, x - nanmean(x, axis, True))
+    count = sum(torch.logical_not(missing), axis, keepdims)
+    return sum(torch.square(distance), axis, keepdims) / count
 
 
 def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
