@@ -11,16 +11,13 @@ from typing import Any
 
 import torch
 
-from treadle import ops
 from treadle.layers._checks import choice
 from treadle.layers._family import FAMILY
 from treadle.layers._images._random_image_layer import (
     RandomImageLayer,
     strength_range,
 )
-
-FILL_MODES = ("constant", "nearest", "wrap", "reflect", "mirror")
-INTERPOLATIONS = ("bilinear", "nearest")
+from treadle.layers._images._sampling import FILL_MODES, INTERPOLATIONS, look_up
 
 
 class AffineLayer(RandomImageLayer):
@@ -51,10 +48,13 @@ class AffineLayer(RandomImageLayer):
     def _look_up(
         self, images: torch.Tensor, drawn: dict[str, torch.Tensor], interpolation: str
     ) -> torch.Tensor:
-        maps = self._maps(drawn, (images.shape[2], images.shape[3]))
-        return ops.image.affine_transform(
-            images, maps, interpolation, self.fill_mode, self.fill_value, "channels_first"
-        )
+        height, width = images.shape[2:]
+        a0, a1, a2, b0, b1, b2 = self._maps(drawn, (height, width))[:, :6, None, None].unbind(1)
+        y = torch.arange(height, dtype=a0.dtype, device=a0.device)[:, None]
+        x = torch.arange(width, dtype=a0.dtype, device=a0.device)
+        # Sums of one row and one column each: (batch, 1, width) and (batch, height, 1).
+        columns, rows = a0 * x + (a1 * y + a2), b0 * x + (b1 * y + b2)
+        return look_up(images, rows, columns, interpolation, self.fill_mode, self.fill_value)
 
     def _transform(self, images: torch.Tensor, drawn: dict[str, torch.Tensor]) -> torch.Tensor:
         return self._look_up(images, drawn, self.interpolation)

@@ -9,7 +9,6 @@ import torch
 from treadle.layers._checks import choice, fraction, positive_int, positive_number
 from treadle.layers._family import FAMILY
 from treadle.layers._images._affine import (
-    INTERPOLATIONS,
     RandomRotation,
     RandomShear,
     RandomTranslation,
@@ -25,6 +24,7 @@ from treadle.layers._images._random_image_layer import (
     per_image,
     value_range_of,
 )
+from treadle.layers._images._sampling import INTERPOLATIONS
 from treadle.layers._images._tones import AutoContrast, RandomPosterization, Solarization
 
 Drawn = dict[str, torch.Tensor]

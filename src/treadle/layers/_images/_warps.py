@@ -9,7 +9,6 @@ import torch
 from treadle import ops
 from treadle.layers._checks import choice, fraction
 from treadle.layers._family import FAMILY
-from treadle.layers._images._affine import FILL_MODES, INTERPOLATIONS
 from treadle.layers._images._filters import blur_along, gaussian_kernels
 from treadle.layers._images._random_image_layer import (
     RandomImageLayer,
@@ -17,7 +16,7 @@ from treadle.layers._images._random_image_layer import (
     value_range_of,
     where_chosen,
 )
-from treadle.ops.image._sampling import sample_planes
+from treadle.layers._images._sampling import FILL_MODES, INTERPOLATIONS, look_up
 
 _FIRST = "channels_first"
 # Simard's sigma and alpha at scale 1, as parts of an image's smaller side.
@@ -164,10 +163,9 @@ class RandomElasticTransform(RandomImageLayer):
     def _look_up(
         self, images: torch.Tensor, drawn: dict[str, torch.Tensor], interpolation: str
     ) -> torch.Tensor:
-        planes = images if images.dtype is torch.float64 else images.to(torch.float32)
         rows = torch.arange(images.shape[2], device=images.device)[:, None] + drawn["moves"][:, 0]
         columns = torch.arange(images.shape[3], device=images.device) + drawn["moves"][:, 1]
-        moved = sample_planes(planes, rows, columns, interpolation, self.fill_mode, self.fill_value)
+        moved = look_up(images, rows, columns, interpolation, self.fill_mode, self.fill_value)
         return where_chosen(drawn["chosen"], moved, images)
 
     def _transform(self, images: torch.Tensor, drawn: dict[str, torch.Tensor]) -> torch.Tensor:
