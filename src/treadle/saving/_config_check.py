@@ -37,6 +37,7 @@ _SPECIAL = frozenset(
         "__ellipsis__",
         "__dtype__",
         "__tensor__",
+        "__float__",
         "__captured__",
     }
 )

@@ -128,7 +128,10 @@ class _Builder:
         if kind == "__dtype__":
             return _core.torch_dtype(config["value"])
         if kind == "__tensor__":
-            return torch.tensor(config["value"], dtype=_core.torch_dtype(config["dtype"]))
+            dtype = _core.torch_dtype(config["dtype"])
+            return torch.tensor(self._value(config["value"]), dtype=dtype)
+        if kind == "__float__" and config["value"] in ("inf", "-inf", "nan"):
+            return float(config["value"])
         if kind == "__captured__":
             return self._parameter(config)
         raise unsafe(

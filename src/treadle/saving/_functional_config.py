@@ -6,6 +6,7 @@ it is the same one.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -157,6 +158,8 @@ class _Writer:
                 dtype = _core.standardize_dtype(value.dtype)
                 config = {"shape": list(value.shape), "dtype": dtype, **config}
             return {"class_name": "__keras_tensor__", "config": config}
+        if isinstance(value, float) and not math.isfinite(value):  # JSON has no words for it
+            return {"class_name": "__float__", "config": {"value": str(value)}}
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
         if isinstance(value, list):
@@ -206,7 +209,8 @@ class _Writer:
                     fix="make it a treadle.Variable, or a weight of a layer",
                 )
             )
-        return {"class_name": "__tensor__", "config": {"value": value.tolist(), "dtype": dtype}}
+        numbers = value.tolist() if value.isfinite().all() else self._value(value.tolist())
+        return {"class_name": "__tensor__", "config": {"value": numbers, "dtype": dtype}}
 
     def _ends(self, structure: Any) -> Any:
         return graph.map_leaves(lambda tensor: self.places[id(tensor)], structure)

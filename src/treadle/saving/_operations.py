@@ -19,23 +19,25 @@ _OPERATORS = """
 """
 _POINTWISE = """
     abs absolute acos acosh add addcdiv addcmul angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh
-    atan atan2 atanh bitwise_and bitwise_not bitwise_or bitwise_xor ceil clamp clamp_max clamp_min clip conj copysign
-    cos cosh deg2rad digamma div divide eq erf erfc erfinv exp exp2 expm1 float_power floor floor_divide fmax fmin
-    fmod frac ge greater greater_equal gt heaviside hypot isclose isfinite isinf isnan le lerp less less_equal lgamma
-    log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt maximum minimum
-    mul multiply nan_to_num ne neg negative not_equal positive pow rad2deg real reciprocal remainder round rsqrt rsub
-    sigmoid sign sgn sin sinc sinh sqrt square sub subtract tan tanh true_divide trunc where xlogy
+    atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil clamp
+    clamp_max clamp_min clip clone conj conj_physical copysign cos cosh deg2rad digamma div divide eq erf erfc erfinv
+    exp exp2 expm1 float_power floor floor_divide fmax fmin fmod frac gcd ge greater greater_equal gt heaviside hypot
+    imag isclose isfinite isin isinf isnan isneginf isposinf isreal lcm ldexp le lerp less less_equal lgamma log log10
+    log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit lt maximum minimum mul
+    multiply nan_to_num ne neg negative nextafter not_equal positive pow rad2deg real reciprocal remainder round rsqrt
+    rsub sigmoid sign signbit sgn sin sinc sinh sqrt square sub subtract tan tanh true_divide trunc where xlogy
 """
 _REDUCING = """
-    all amax amin aminmax any argmax argmin argsort count_nonzero cummax cummin cumprod cumsum logcumsumexp logsumexp
-    max mean median min mode nanmean nansum norm prod softmax log_softmax sort std std_mean sum topk var var_mean
+    all amax amin aminmax any argmax argmin argsort bucketize corrcoef count_nonzero cummax cummin cumprod cumsum
+    logcumsumexp logsumexp max mean median min mode nanmean nanmedian nanquantile nansum norm prod quantile
+    searchsorted softmax log_softmax sort std std_mean sum topk trapezoid var var_mean
 """
 _SHAPING = """
-    atleast_1d atleast_2d atleast_3d broadcast_to cat chunk column_stack concat concatenate diag diag_embed diagonal
-    diff dstack expand_copy flatten flip fliplr flipud gather hsplit hstack index_select masked_fill meshgrid moveaxis
-    movedim narrow ones_like permute ravel repeat_interleave reshape roll rot90 scatter scatter_add select split
-    squeeze stack swapaxes swapdims t take take_along_dim tensor_split tile transpose tril triu unbind unflatten
-    unsqueeze unsqueeze_copy vsplit vstack zeros_like full_like
+    arange atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to cat chunk column_stack concat concatenate
+    diag diag_embed diagonal diff dstack expand_copy flatten flip fliplr flipud full gather hsplit hstack index_select
+    masked_fill meshgrid moveaxis movedim narrow ones_like permute ravel repeat_interleave reshape roll rot90 scatter
+    scatter_add select split squeeze stack swapaxes swapdims t take take_along_dim tensor_split tile transpose tril
+    triu unbind unflatten unravel_index unsqueeze unsqueeze_copy vsplit vstack zeros_like full_like
 """
 _LINEAR = """
     addmm addmv baddbmm bmm cdist cosine_similarity cross dot einsum ger inner kron matmul mm mv outer tensordot
