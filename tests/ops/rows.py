@@ -18,7 +18,7 @@ class Row:
         args: Its arguments; arrays of floats get gradients.
         tolerance: How far values may be from Keras's.
         gradient: Whether gradients are compared, too; positions for those of some arguments only.
-        symbolic: Whether the first argument may have an unknown batch size.
+        symbolic: Whether the first arguments may have an unknown batch size; how many of them do.
         kwargs: Its keyword arguments.
     """
 
@@ -28,11 +28,11 @@ class Row:
         *args: Any,
         tolerance: float = 1e-6,
         gradient: bool | tuple[int, ...] = True,
-        symbolic: bool = True,
+        symbolic: int = 1,
         **kwargs: Any,
     ) -> None:
         self.name, self.args, self.kwargs = name, args, kwargs
-        self.tolerance, self.symbolic = tolerance, symbolic
+        self.tolerance, self.symbolic = tolerance, int(symbolic)
         places = range(len(args)) if gradient is True else gradient or ()
         self.differentiated = [place for place in places if _is_real(args[place])]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import treadle
-from tests.ops import table_image
+from tests.ops import table_image, table_nn
 from tests.ops.rows import Row, as_array, leaves
 
-ROWS = [*table_image.ROWS]
+ROWS = [*table_image.ROWS, *table_nn.ROWS]
 
 
 @pytest.mark.filterwarnings("ignore")

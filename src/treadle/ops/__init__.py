@@ -39,6 +39,30 @@ from treadle.ops._nan import (
     nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd,
     nansum, nanvar,
 )
+from treadle.ops._nn_activations import (
+    celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh,
+    leaky_relu, log_sigmoid, log_softmax, polar, relu, relu6, selu, sigmoid, silu, soft_shrink,
+    softmax, softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, swish,
+    tanh_shrink, threshold,
+)
+from treadle.ops._nn_attention import dot_product_attention
+from treadle.ops._nn_blocks import (
+    depth_to_space, fold, space_to_depth, unfold,
+)
+from treadle.ops._nn_classes import (
+    binary_crossentropy, categorical_crossentropy, multi_hot, one_hot, psnr,
+    sparse_categorical_crossentropy,
+)
+from treadle.ops._nn_ctc import (
+    ctc_decode, ctc_loss,
+)
+from treadle.ops._nn_normalization import (
+    batch_normalization, layer_normalization, moments, normalize, rms_normalization,
+)
+from treadle.ops._nn_windows import (
+    adaptive_average_pool, adaptive_max_pool, average_pool, conv, conv_transpose,
+    depthwise_conv, max_pool, separable_conv,
+)
 from treadle.ops._products import (
     cross, dot, einsum, inner, kron, matmul, outer, slogdet, tensordot, vdot,
 )
@@ -75,35 +99,44 @@ from treadle.ops._trigonometric import (
 from treadle.ops._vectorize import vectorize
 
 __all__ = [
-    "abs", "absolute", "add", "all", "allclose", "amax", "amin", "angle", "any", "append",
-    "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "argmax", "argmin", "argpartition", "argsort", "array", "array_split", "associative_scan",
-    "average", "bartlett", "bincount", "bitwise_and", "bitwise_invert", "bitwise_left_shift",
-    "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman",
-    "broadcast_to", "cast", "cbrt", "ceil", "clip", "concatenate", "cond", "conj", "conjugate",
+    "abs", "absolute", "adaptive_average_pool", "adaptive_max_pool", "add", "all", "allclose",
+    "amax", "amin", "angle", "any", "append", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort",
+    "array", "array_split", "associative_scan", "average", "average_pool", "bartlett",
+    "batch_normalization", "binary_crossentropy", "bincount", "bitwise_and", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "blackman", "broadcast_to", "cast", "categorical_crossentropy", "cbrt", "ceil", "celu",
+    "clip", "concatenate", "cond", "conj", "conjugate", "conv", "conv_transpose",
     "convert_to_numpy", "convert_to_tensor", "copy", "corrcoef", "correlate", "cos", "cosh",
-    "count_nonzero", "cross", "cumprod", "cumsum", "custom_gradient", "deg2rad", "diag",
-    "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot", "dsplit",
-    "dstack", "dtype", "einsum", "empty", "empty_like", "equal", "exp", "exp2", "expand_dims",
+    "count_nonzero", "cross", "ctc_decode", "ctc_loss", "cumprod", "cumsum", "custom_gradient",
+    "deg2rad", "depth_to_space", "depthwise_conv", "diag", "diagflat", "diagonal", "diff",
+    "digitize", "divide", "divide_no_nan", "dot", "dot_product_attention", "dsplit", "dstack",
+    "dtype", "einsum", "elu", "empty", "empty_like", "equal", "exp", "exp2", "expand_dims",
     "expm1", "eye", "fabs", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin",
-    "fmod", "fori_loop", "full", "full_like", "gcd", "geomspace", "get_item", "greater",
-    "greater_equal", "hamming", "hanning", "heaviside", "histogram", "hsplit", "hstack",
+    "fmod", "fold", "fori_loop", "full", "full_like", "gcd", "gelu", "geomspace", "get_item",
+    "glu", "greater", "greater_equal", "hamming", "hanning", "hard_shrink", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "heaviside", "histogram", "hsplit", "hstack",
     "hypot", "i0", "identity", "imag", "image", "inner", "is_tensor", "isclose", "isfinite",
-    "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kaiser", "kron", "lcm",
-    "ldexp", "left_shift", "less", "less_equal", "linspace", "log", "log1p", "log2", "log10",
-    "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "logspace", "map", "matmul", "max", "maximum", "mean", "median", "meshgrid", "min",
-    "minimum", "mod", "moveaxis", "multiply", "nan_to_num", "nanargmax", "nanargmin",
-    "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile",
-    "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative", "nextafter",
-    "nonzero", "not_equal", "ones", "ones_like", "outer", "pad", "percentile", "power", "prod",
-    "ptp", "quantile", "rad2deg", "ravel", "real", "reciprocal", "repeat", "reshape",
-    "right_shift", "roll", "rot90", "round", "saturate_cast", "scan", "scatter",
-    "scatter_update", "searchsorted", "select", "shape", "sign", "signbit", "sin", "sinc",
-    "sinh", "size", "slice", "slice_update", "slogdet", "sort", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "switch", "take",
-    "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "trapezoid",
-    "tri", "tril", "triu", "true_divide", "trunc", "unique", "unravel_index", "unstack",
+    "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kaiser", "kron",
+    "layer_normalization", "lcm", "ldexp", "leaky_relu", "left_shift", "less", "less_equal",
+    "linspace", "log", "log1p", "log2", "log10", "log_sigmoid", "log_softmax", "logaddexp",
+    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "map",
+    "matmul", "max", "max_pool", "maximum", "mean", "median", "meshgrid", "min", "minimum",
+    "mod", "moments", "moveaxis", "multi_hot", "multiply", "nan_to_num", "nanargmax",
+    "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin",
+    "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative",
+    "nextafter", "nonzero", "normalize", "not_equal", "one_hot", "ones", "ones_like", "outer",
+    "pad", "percentile", "polar", "power", "prod", "psnr", "ptp", "quantile", "rad2deg",
+    "ravel", "real", "reciprocal", "relu", "relu6", "repeat", "reshape", "right_shift",
+    "rms_normalization", "roll", "rot90", "round", "saturate_cast", "scan", "scatter",
+    "scatter_update", "searchsorted", "select", "selu", "separable_conv", "shape", "sigmoid",
+    "sign", "signbit", "silu", "sin", "sinc", "sinh", "size", "slice", "slice_update",
+    "slogdet", "soft_shrink", "softmax", "softplus", "softsign", "sort", "space_to_depth",
+    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "split",
+    "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stop_gradient", "subtract",
+    "sum", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh",
+    "tanh_shrink", "tensordot", "threshold", "tile", "trace", "transpose", "trapezoid", "tri",
+    "tril", "triu", "true_divide", "trunc", "unfold", "unique", "unravel_index", "unstack",
     "vander", "var", "vdot", "vectorize", "vectorized_map", "view", "vsplit", "vstack", "where",
     "while_loop", "zeros", "zeros_like",
 ]
