@@ -43,7 +43,7 @@ def plot_history(
     panels = _panels(history)
     columns = math.ceil(math.sqrt(len(panels))) if len(panels) > 3 else len(panels)
     rows = math.ceil(len(panels) / columns)
-    figure = _new_figure(max(5.4, 4.6 * columns), 3.6 * rows)
+    figure = new_figure(max(5.4, 4.6 * columns), 3.6 * rows)
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
     for axis, (name, series) in zip(axes, panels.items(), strict=False):
         _draw(axis, name, series)
@@ -90,7 +90,7 @@ def plot_learning_rates(
                 fix="draw after fit(..., callbacks=[finder])",
             )
         )
-    figure = _new_figure(5.4, 3.6)
+    figure = new_figure(5.4, 3.6)
     axis = figure.subplots()
     axis.plot(rates, losses, color=_TRAINING, linewidth=1.8)
     if suggestion is not None:
@@ -110,7 +110,7 @@ def plot_learning_rates(
     return figure
 
 
-def _new_figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
     """Return an empty figure of a size in inches.
 
     Raises:

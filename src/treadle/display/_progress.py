@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 from treadle._core import explain
 from treadle.display._format import can_write, cell_width, cut, format_seconds, format_value
+from treadle.display._logging import output
 
 _INTERVAL = 0.1  # seconds between two drawings
 _BAR = 24  # cells, if there is room
@@ -34,7 +34,8 @@ class Progress:
 
     Args:
         verbose: 0 for nothing, 1 (or `"auto"`) for the bar, 2 for a plain line per epoch.
-        stream: Where to write; by default the `sys.stdout` of the moment at which an epoch begins.
+        stream: Where to write; by default the `sys.stdout` of the moment at which an epoch begins, or the logger
+            `treadle` after `disable_interactive_logging`.
 
     Raises:
         ValueError: for any other `verbose`.
@@ -74,7 +75,7 @@ class Progress:
         """Start an epoch (or an evaluation) of `steps` steps, None if that is not known."""
         self.close()
         self._label, self._steps = label or "", steps
-        self._stream = (self._given_stream or sys.stdout) if self._verbose else None
+        self._stream = (self._given_stream or output()) if self._verbose else None
         self._live = False
         if self._stream is not None:
             self._choose_form(self._stream)

@@ -155,6 +155,7 @@ def make_dataset(
     batch_size: int | None,
     shuffle: bool,
     seed: int | None,
+    padded: bool = False,
 ) -> Dataset:
     """Return a data set of `(contents, labels)` batches, read by threads; with `class_names` and `file_paths`."""
     labels = _labels(folder, label_mode)
@@ -166,7 +167,8 @@ def make_dataset(
         read = rows.map(load, num_parallel_calls=AUTOTUNE)
     else:
         read = rows.map(lambda path, label: (load(path), label), num_parallel_calls=AUTOTUNE)
-    read = read if batch_size is None else read.batch(batch_size)
+    if batch_size is not None:
+        read = read.padded_batch(batch_size) if padded else read.batch(batch_size)
     made: Any = read.prefetch(AUTOTUNE)
     made.class_names, made.file_paths = folder.class_names, folder.paths
     return made

@@ -1,4 +1,4 @@
-"""`plot_model`: a picture of a model's graph, drawn by Graphviz through pydot."""
+"""`plot_model` and `model_to_dot`: a picture of a model's graph, drawn by Graphviz through pydot."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 from treadle import _core, graph
 
 _DIRECTIONS = ("TB", "BT", "LR", "RL")
+_SPLINES = ("ortho", "line", "polyline", "curved", "spline", "none")
 
 
 def plot_model(
@@ -23,6 +24,7 @@ def plot_model(
     dpi: int = 200,
     show_layer_activations: bool = False,
     show_trainable: bool = False,
+    splines: str = "ortho",
 ) -> Path:
     """Draw the layers of a model and what flows between them.
 
@@ -37,6 +39,7 @@ def plot_model(
         dpi: Dots per inch.
         show_layer_activations: Whether to write the activations.
         show_trainable: Whether to write which layers are trained.
+        splines: How edges run: `"ortho"`, `"line"`, `"polyline"`, `"curved"`, `"spline"` or `"none"`.
 
     Returns:
         The path of the picture.
@@ -52,8 +55,77 @@ def plot_model(
         >>> "out" in path.read_text() or "Dense" in path.read_text()
         True
     """
+    drawing = model_to_dot(
+        model,
+        show_shapes=show_shapes,
+        show_dtype=show_dtype,
+        show_layer_names=show_layer_names,
+        rankdir=rankdir,
+        expand_nested=expand_nested,
+        dpi=dpi,
+        show_layer_activations=show_layer_activations,
+        show_trainable=show_trainable,
+        splines=splines,
+    )
+    path = Path(to_file)
+    kind = path.suffix.lstrip(".") or "png"
+    if kind == "dot":
+        path.write_text(drawing.to_string(), encoding="utf8")
+        return path
+    try:
+        drawing.write(str(path), format=kind)
+    except (FileNotFoundError, OSError) as error:
+        raise ImportError(
+            _missing("Graphviz, whose program `dot` draws", "apt install graphviz")
+        ) from error
+    return path
+
+
+def model_to_dot(
+    model: Any,
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    subgraph: bool = False,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+) -> Any:
+    """Return a model's graph as pydot's object, to be changed or drawn in one's own way.
+
+    Args:
+        model: A functional model or a built `Sequential`.
+        show_shapes: Whether to write the shapes of inputs and outputs.
+        show_dtype: Whether to write the dtypes of outputs.
+        show_layer_names: Whether to write the layers' names beside their classes.
+        rankdir: The direction: `"TB"` (downwards), `"BT"`, `"LR"` or `"RL"`.
+        expand_nested: Whether to draw models inside as clusters of their layers.
+        dpi: Dots per inch.
+        subgraph: Whether to return a `pydot.Cluster`, to be put into another graph.
+        show_layer_activations: Whether to write the activations.
+        show_trainable: Whether to write which layers are trained.
+        splines: How edges run: `"ortho"`, `"line"`, `"polyline"`, `"curved"`, `"spline"` or `"none"`.
+
+    Returns:
+        A `pydot.Dot`, or a `pydot.Cluster`.
+
+    Raises:
+        StateError: for a model without a recorded graph.
+        ImportError: when pydot is missing.
+
+    Example:
+        >>> import treadle
+        >>> model = treadle.Sequential([treadle.Input((4,)), treadle.layers.Dense(2)])
+        >>> len(treadle.utils.model_to_dot(model).get_edges())
+        1
+    """
     if rankdir not in _DIRECTIONS:
         raise _core.unknown_name("direction", str(rankdir), _DIRECTIONS)
+    if splines not in _SPLINES:
+        raise _core.unknown_name("way to draw edges", str(splines), _SPLINES)
     pydot = _pydot()
     if getattr(model, "_program", None) is None:
         raise _core.StateError(
@@ -72,21 +144,15 @@ def plot_model(
         "trainable": show_trainable,
         "nested": expand_nested,
     }
-    drawing = pydot.Dot(graph_type="digraph", rankdir=rankdir, dpi=str(dpi))
+    drawing = (
+        pydot.Cluster("model", label=getattr(model, "name", ""), style="dashed")
+        if subgraph
+        else pydot.Dot(graph_type="digraph", rankdir=rankdir, dpi=str(dpi), splines=splines)
+    )
     drawing.set_node_defaults(shape="record", fontname="Helvetica", fontsize="11")
-    _draw(pydot, drawing, model, "", options)
-    path = Path(to_file)
-    kind = path.suffix.lstrip(".") or "png"
-    if kind == "dot":
-        path.write_text(drawing.to_string(), encoding="utf8")
-        return path
-    try:
-        drawing.write(str(path), format=kind)
-    except (FileNotFoundError, OSError) as error:
-        raise ImportError(
-            _missing("Graphviz, whose program `dot` draws", "apt install graphviz")
-        ) from error
-    return path
+    prefix = f"{id(model)}_" if subgraph else ""
+    _draw(pydot, drawing, model, prefix, options)
+    return drawing
 
 
 def _pydot() -> Any:
