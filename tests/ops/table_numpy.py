@@ -69,6 +69,7 @@ def _arithmetic_rows() -> list[Row]:
         flat("floor_divide", X, Y, dtypes="fi"),
         flat("floor_divide", X, 2),
         *(row(name, X, Y, dtypes="fi") for name in ("mod", "fmod")),
+        flat("mod", X, Y, dtypes="i"),
         *(row(name, X, 2) for name in ("mod", "fmod")),
         row("negative", X, dtypes="fi"),
         *(row(name, X) for name in ("abs", "absolute", "fabs")),
