@@ -195,6 +195,7 @@ CELLS = {"SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"}  # tested th
 OTHER_TABLES = {
     "MultiHeadAttention",
     "GroupQueryAttention",
+    "TorchModuleWrapper",
     *(row.name for row in FEATURES),
     *IMAGE_LAYERS,
 }
