@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -103,20 +104,24 @@ class Call:
                 else leaf
             )
 
-        self._args = tuple(_replaced(argument, place) for argument in operation.args)
+        self._args = [_replaced(argument, place) for argument in operation.args]
         self._kwargs = {
             key: _replaced(argument, place) for key, argument in operation.kwargs.items()
         }
+        self._fills = _fills(enumerate(self._args))
+        self._named_fills = _fills(self._kwargs.items())
         self._slots = [
             None if id(leaf) in known else layout.add(leaf, None)
             for leaf in _tensors(operation.outputs)
         ]
 
     def __call__(self, registers: Registers) -> None:
-        kwargs = self._kwargs
-        outputs = self._function(
-            *_filled(self._args, registers), **(_filled(kwargs, registers) if kwargs else kwargs)
-        )
+        args, kwargs = self._args.copy(), self._kwargs.copy()
+        for position, fill in self._fills:
+            args[position] = fill(registers)
+        for name, fill in self._named_fills:
+            kwargs[name] = fill(registers)
+        outputs = self._function(*args, **kwargs)
         if self._slots:
             for slot, leaf in zip(self._slots, _tensors(outputs), strict=True):
                 if slot is not None:
@@ -176,6 +181,9 @@ class Program:
         ]
         self._refuse = refuse
         self._single = len(self._results) == 1 and isinstance(result, torch.Tensor)
+        # No tensor and nothing that holds one, such as None or the logs of a step.
+        self._fixed = len(self._results) == 1 and self._results[0] is result
+        self._result = result if self._fixed else None
         self.result_leaves = []
         self.gradients = []
         self._template = layout.template
@@ -229,6 +237,8 @@ class Program:
             torch._C._set_grad_enabled(recording)
         for leaf, slot in self._grads:
             leaf.grad = registers[slot]
+        if self._fixed:
+            return self._result
         if self._single and not self._sealed:
             slot = self._results[0]
             return registers[slot] if type(slot) is Slot else slot
@@ -253,6 +263,35 @@ def _replaced(argument: Any, place: Callable[[Any], Any]) -> Any:
     if isinstance(argument, (list, tuple)):
         return type(argument)([_replaced(one, place) for one in argument])
     return place(argument)
+
+
+def _fills(arguments: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Callable[[Registers], Any]]]:
+    """Return (position or name, function from the registers to the argument) for those with slots."""
+    found: list[tuple[Any, Callable[[Registers], Any]]] = []
+    for key, argument in arguments:
+        if type(argument) is Slot:
+            found.append((key, itemgetter(int(argument))))
+        elif not _has_slots(argument):
+            continue
+        elif (
+            type(argument) is list and len(argument) > 1 and all(type(a) is Slot for a in argument)
+        ):
+            found.append((key, _list_filler(itemgetter(*map(int, argument)))))
+        else:
+            found.append((key, functools.partial(_filled, argument)))
+    return found
+
+
+def _list_filler(pick: Callable[[Registers], tuple[Any, ...]]) -> Callable[[Registers], list[Any]]:
+    return lambda registers: [*pick(registers)]
+
+
+def _has_slots(argument: Any) -> bool:
+    if type(argument) is dict:
+        return any(map(_has_slots, argument.values()))
+    if type(argument) in (list, tuple):
+        return any(map(_has_slots, argument))
+    return type(argument) is Slot
 
 
 def _filled(arguments: Any, registers: Sequence[Any]) -> Any:

@@ -17,6 +17,7 @@ from torch.nn.modules import module as module_hooks
 
 from treadle import autodiff, layers, optimizers
 from treadle.training import _step
+from treadle.training._logs import LazyLogs
 
 if TYPE_CHECKING:
     from treadle.training._loop import Loop
@@ -71,7 +72,8 @@ class RecordedStep:
         if function is None:
             return self._as_written(batch)
         if self._compared:
-            return function(*batch) if type(batch) is tuple else function(batch)
+            logs = function(*batch) if type(batch) is tuple else function(batch)
+            return LazyLogs(logs.readers)
         return self._record_or_compare(function, batch)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> None:
