@@ -187,6 +187,32 @@ def test_one_mapped_image_at_a_time(row: ImageRow) -> None:
     assert len(second) == 6
 
 
+@pytest.mark.parametrize("workers", [None, 3])
+def test_a_seeded_layer_maps_each_element_alike_in_each_run(workers: int | None) -> None:
+    """The layer's own seed decides, whatever the map's is, and wherever an iterator goes on."""
+
+    def data() -> Any:
+        layer, other = layers.RandomRotation(0.5, seed=3), layers.Dropout(0.5, seed=4)
+        images = torch.ones(12, 4, 4, 1) * torch.arange(4.0)[:, None]
+        dataset = treadle.data.Dataset.from_tensor_slices(images)
+
+        def function(image: torch.Tensor) -> torch.Tensor:
+            return other(layer(image), training=True)
+
+        return dataset.map(function, num_parallel_calls=workers)
+
+    first = torch.stack(list(data()))
+    assert len(first.flatten(1).unique(dim=0)) > 6
+    assert torch.equal(torch.stack(list(data())), first)
+    iterator = iter(data())
+    for _ in range(5):
+        next(iterator)
+    state = iterator.state_dict()
+    again = iter(data())
+    again.load_state_dict(state)
+    assert torch.equal(torch.stack(list(again)), first[5:])
+
+
 @pytest.mark.parametrize("style", ["sequential", "functional", "subclass"])
 def test_models_augment_in_training_only(style: str) -> None:
     images = torch.rand(8, HEIGHT, WIDTH, 1)

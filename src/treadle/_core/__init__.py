@@ -33,7 +33,13 @@ from treadle._core._precision import (
     standardize_dtype,
     torch_dtype,
 )
-from treadle._core._random import derive_seed, make_generator, random_state, set_random_seed
+from treadle._core._random import (
+    OwnGenerator,
+    derive_seed,
+    make_generator,
+    random_state,
+    set_random_seed,
+)
 from treadle._core._recorded_calls import find_symbolic, recorded
 from treadle._core._recorder import Recorded, reject_unknown
 from treadle._core._registry import (
@@ -55,6 +61,7 @@ __all__ = [
     "DTypePolicy",
     "DataError",
     "Family",
+    "OwnGenerator",
     "Recorded",
     "Recorder",
     "ShapeError",

@@ -56,6 +56,10 @@ def make_generator(seed: int, device: torch.device | str = "cpu") -> torch.Gener
     return torch.Generator(device).manual_seed(seed)
 
 
+class OwnGenerator(torch.Generator):
+    """A generator that belongs to one layer; a mapped function that calls the layer restarts it for each element."""
+
+
 def set_random_seed(seed: int) -> None:
     """Seed everything: treadle's streams, torch, NumPy and Python's `random`.
 

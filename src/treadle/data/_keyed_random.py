@@ -50,16 +50,26 @@ _WITHOUT_GENERATOR = {
 
 
 class _Redirected(TorchFunctionMode):
-    """Makes torch's random functions draw from one generator; active in one thread only."""
+    """Makes torch's random functions draw from one generator; active in one thread only.
 
-    def __init__(self, generator: torch.Generator) -> None:
+    Layers with a seed of their own draw from a generator for (their seed, `place`), so that neither the order of the
+    elements nor the map's seed matters to them.
+    """
+
+    def __init__(self, generator: torch.Generator, place: int) -> None:
         super().__init__()
         self.generator = generator
+        self.place = place
         self.used = False
+        self._restarted: dict[int, torch.Generator] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if kwargs.get("generator") is None and _on_cpu(args, kwargs):
+        own = kwargs.get("generator")
+        if isinstance(own, _core.OwnGenerator) and _on_cpu(args, kwargs):
+            self.used = True
+            return func(*args, **{**kwargs, "generator": self._restart(own)})
+        if own is None and _on_cpu(args, kwargs):
             if func in _WITH_GENERATOR:
                 self.used = True
                 return func(*args, **{**kwargs, "generator": self.generator})
@@ -67,6 +77,12 @@ class _Redirected(TorchFunctionMode):
                 self.used = True
                 return self._through_default(func, args, kwargs)
         return func(*args, **kwargs)
+
+    def _restart(self, own: torch.Generator) -> torch.Generator:
+        if id(own) not in self._restarted:
+            seed = _core.derive_seed(own.initial_seed(), self.place)
+            self._restarted[id(own)] = torch.Generator().manual_seed(seed)
+        return self._restarted[id(own)]
 
     def _through_default(self, func: Any, args: Any, kwargs: Any) -> Any:
         default = torch.default_generator
@@ -138,7 +154,8 @@ class KeyedRandom:
         with contextlib.ExitStack() as stack:
             if self.others or watching:
                 stack.enter_context(self._others_seeded(seed))
-            redirected = stack.enter_context(_Redirected(generator))
+            place = _core.derive_seed("map", *self.key, number)
+            redirected = stack.enter_context(_Redirected(generator, place))
             yield
         self.torch |= redirected.used
         self.draws |= self.torch | self.others

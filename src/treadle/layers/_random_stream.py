@@ -35,7 +35,7 @@ class RandomStream:
             return None
         key = str(device)
         if key not in self._generators:
-            self._generators[key] = _core.make_generator(self.seed, device)
+            self._generators[key] = _core.OwnGenerator(device).manual_seed(self.seed)
         return self._generators[key]
 
     def uniform(self, shape: Sequence[int], like: torch.Tensor) -> torch.Tensor:
