@@ -17,9 +17,17 @@ from typing import Any
 
 from treadle import _core
 from treadle.saving._atomic import new_folder, sha256_of
+from treadle.saving._background import Background
 from treadle.saving._errors import CorruptFileError, UnsafeFileError, unsafe
 from treadle.saving._json import parse
-from treadle.saving._state_files import STATE, TENSORS, read_state, write_state
+from treadle.saving._state_files import (
+    STATE,
+    TENSORS,
+    Encoded,
+    encode_state,
+    read_state,
+    write_state,
+)
 
 _MANIFEST = "manifest.json"
 _VERSION = 1
@@ -35,6 +43,13 @@ class Checkpoint:
         keep_best: How many of the best to keep beside them, by `monitor`.
         monitor: The name of the value that tells the best, such as `"val_loss"`.
         mode: `"min"` or `"max"`; `"auto"` reads it from the name.
+        asynchronous: Whether `save` returns once the state is copied to host memory, and another thread writes it.
+            When states come faster than they are written, those between are left out.
+        every_steps: A run saves after so many steps, within its epochs, too.
+        every_seconds: A run saves after the first step that ends so many seconds after the last time.
+        every_epochs: A run saves after so many epochs; after its last one in any case.
+
+    A run takes it as `fit(..., resume=Checkpoint(...))` or `Loop(..., resume=Checkpoint(...))`.
 
     Raises:
         ValueError: for numbers and modes that cannot be used.
@@ -54,16 +69,18 @@ class Checkpoint:
         keep_best: int = 0,
         monitor: str | None = None,
         mode: str = "auto",
+        *,
+        asynchronous: bool = False,
+        every_steps: int | None = None,
+        every_seconds: float | None = None,
+        every_epochs: int = 1,
     ) -> None:
-        for name, value, smallest in (("keep", keep, 1), ("keep_best", keep_best, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
-                raise ValueError(
-                    _core.explain(
-                        f"`{name}` cannot be used.",
-                        expected=f"an integer >= {smallest}",
-                        got=repr(value),
-                    )
-                )
+        _check_numbers(keep=keep, every_epochs=every_epochs)
+        _check_numbers(0, keep_best=keep_best)
+        if every_steps is not None:
+            _check_numbers(every_steps=every_steps)
+        if every_seconds is not None and not every_seconds > 0:
+            raise _unusable("every_seconds", "seconds > 0", every_seconds)
         if mode not in ("auto", "min", "max"):
             raise _core.unknown_name("mode", str(mode), ["auto", "min", "max"])
         if keep_best and monitor is None:
@@ -83,6 +100,12 @@ class Checkpoint:
             mode == "auto" and re.search(r"acc|auc|f1|precision|recall", monitor or "")
         )
         self._sign = -1.0 if largest else 1.0
+        self.asynchronous = asynchronous
+        self.every_steps = every_steps
+        self.every_seconds = every_seconds
+        self.every_epochs = every_epochs
+        self._background = Background()
+        self._promised: set[Path] = set()
 
     def save(self, state: Any, step: int, metrics: Mapping[str, float] | None = None) -> Path:
         """Write a checkpoint and return its folder; older ones are pruned afterwards.
@@ -96,11 +119,32 @@ class Checkpoint:
             TypeError: for a state that holds something else.
             OSError: when the disk is full; what was there stays.
         """
-        target = self.directory / f"step-{step:09d}"
-        number = 0
-        while target.exists():
+        encoded = encode_state(state, copy=self.asynchronous)
+        target = self._target(step)
+        said = {k: v for k, v in (metrics or {}).items() if _is_number(v)}
+        if self.asynchronous:
+            self._promised.add(target)
+            self._background.submit(lambda: self._write(target, encoded, step, said))
+        else:
+            self._write(target, encoded, step, said)
+        return target
+
+    def wait(self) -> None:
+        """Return when everything that was saved is on the disk; needed for `asynchronous=True` only.
+
+        Raises:
+            OSError: when it could not be written.
+        """
+        self._background.wait()
+
+    def _target(self, step: int) -> Path:
+        number, target = 0, self.directory / f"step-{step:09d}"
+        while target.exists() or target in self._promised:
             number += 1
             target = self.directory / f"step-{step:09d}-{number}"
+        return target
+
+    def _write(self, target: Path, state: Encoded, step: int, metrics: dict[str, float]) -> None:
         with new_folder(target) as folder:
             hashes = write_state(folder, state)
             files = {
@@ -110,13 +154,12 @@ class Checkpoint:
             manifest: dict[str, Any] = {
                 "version": _VERSION,
                 "step": step,
-                "metrics": {k: v for k, v in (metrics or {}).items() if _is_number(v)},
+                "metrics": metrics,
                 "files": files,
             }
             manifest["check"] = _check_of(manifest)
             (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf8")
         self._prune()
-        return target
 
     def paths(self) -> list[Path]:
         """Return the folders of the checkpoints, the oldest first; they are not verified yet."""
@@ -134,6 +177,7 @@ class Checkpoint:
             CorruptFileError: when none is whole.
             StateError: when the newest was written by a newer treadle.
         """
+        self.wait()
         paths = [Path(path)] if path is not None else self.paths()[::-1]
         if not paths:
             raise FileNotFoundError(
@@ -184,6 +228,18 @@ class Checkpoint:
             return self._sign * float(read_manifest(path)["metrics"][self.monitor])
         except (OSError, ValueError, KeyError, TypeError):
             return math.inf
+
+
+def _check_numbers(smallest: int = 1, **numbers: Any) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+            raise _unusable(name, f"an integer >= {smallest}", value)
+
+
+def _unusable(name: str, expected: str, value: Any) -> ValueError:
+    return ValueError(
+        _core.explain(f"`{name}` cannot be used.", expected=expected, got=repr(value))
+    )
 
 
 def _order(path: Path) -> tuple[int, int]:

@@ -6,6 +6,7 @@ are written as `{"$tensor": ...}` and the like. The memory order of a tensor is 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -28,14 +29,24 @@ STATE = "state.json"
 _MOST_BYTES = 2**29  # of state.json
 
 
-def write_state(folder: Path, state: Any) -> dict[str, str]:
-    """Write `state` into two files in `folder`; return their SHA-256.
+@dataclasses.dataclass
+class Encoded:
+    """A tree, apart: its tensors by name, and the rest as JSON."""
+
+    text: bytes
+    tensors: dict[str, torch.Tensor]
+
+
+def encode_state(state: Any, *, copy: bool = False) -> Encoded:
+    """Return `state` as it will be written; with `copy`, later changes to its tensors do not reach it.
 
     Raises:
         TypeError: for a value that cannot be written; the message says where it is.
     """
     tensors: dict[str, torch.Tensor] = {}
     encoded = _encode(state, "", tensors)
+    if copy:
+        tensors = {name: value.to("cpu", copy=True) for name, value in tensors.items()}
     text = json.dumps(encoded, allow_nan=False).encode("utf8")
     if depth_of(encoded) > MOST_DEPTH or len(text) > _MOST_BYTES:
         raise TypeError(
@@ -46,10 +57,15 @@ def write_state(folder: Path, state: Any) -> dict[str, str]:
                 fix="keep long lists of numbers as tensors",
             )
         )
-    (folder / STATE).write_bytes(text)
+    return Encoded(text, tensors)
+
+
+def write_state(folder: Path, state: Encoded) -> dict[str, str]:
+    """Write `state` into two files in `folder`; return their SHA-256."""
+    (folder / STATE).write_bytes(state.text)
     return {
-        TENSORS: write_tensors_hashed(folder / TENSORS, tensors),
-        STATE: hashlib.sha256(text).hexdigest(),
+        TENSORS: write_tensors_hashed(folder / TENSORS, state.tensors),
+        STATE: hashlib.sha256(state.text).hexdigest(),
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +24,18 @@ class Keeper:
 
     Args:
         loop: The loop.
-        directory: The folder of its checkpoints.
-        every: Steps between checkpoints within an epoch; None for one per epoch.
+        directory: The folder of its checkpoints, or a `Checkpoint`, which says when to save, too.
+        every: Steps between checkpoints within an epoch; None for what the `Checkpoint` says.
     """
 
-    def __init__(self, loop: Loop, directory: str | Path, every: int | None) -> None:
+    def __init__(
+        self, loop: Loop, directory: str | Path | saving.Checkpoint, every: int | None
+    ) -> None:
         self.loop = loop
-        self.checkpoint = saving.Checkpoint(directory)
-        self.every = every
+        given = isinstance(directory, saving.Checkpoint)
+        self.checkpoint = directory if given else saving.Checkpoint(directory)
+        self.every = every or self.checkpoint.every_steps
+        self._saved_at = time.monotonic()
         self.signal: int | None = None
         self._handlers: dict[int, Any] = {}
         self._left = False
@@ -43,24 +48,34 @@ class Keeper:
         """Write a checkpoint: in the middle of `epoch`, or before epoch number `next_epoch`."""
         state = _run_state.collect(self.loop, epoch, next_epoch)
         state["total_steps"] = self._total
-        self.checkpoint.save(state, self._total)
+        logged = {name: values[-1] for name, values in self.loop.history.history.items() if values}
+        self.checkpoint.save(state, self._total, logged)
+        self._saved_at = time.monotonic()
 
     def after_step(self, epoch: Epoch) -> None:
         """Count a step; save when it is time, and leave when a signal has come."""
         self._total += 1
-        if self.signal is not None or (self.every is not None and self._total % self.every == 0):
+        seconds = self.checkpoint.every_seconds
+        if (
+            self.signal is not None
+            or (self.every is not None and self._total % self.every == 0)
+            or (seconds is not None and time.monotonic() - self._saved_at >= seconds)
+        ):
             self.save(epoch, epoch.index)
         self.leave_if_told()
 
     def after_epoch(self, next_epoch: int) -> None:
         """Save before epoch number `next_epoch`, and leave when a signal has come."""
-        self.save(None, next_epoch)
+        last = next_epoch >= self.loop.epochs
+        if last or self.signal is not None or next_epoch % self.checkpoint.every_epochs == 0:
+            self.save(None, next_epoch)
         self.leave_if_told()
 
     def leave_if_told(self) -> None:
         """Leave when a signal has come: everything is saved."""
         if self.signal is not None:
             self._left = True
+            self.checkpoint.wait()
             # 128 + the number of the signal, as shells report it.
             raise SystemExit(128 + self.signal)
 
@@ -85,6 +100,7 @@ class Keeper:
             return
         if epoch is not None and not epoch.ended and epoch.between_steps:
             self.save(epoch.settled(), epoch.index)
+        self.checkpoint.wait()
         if self.signal is not None:
             signal.raise_signal(self.signal)
 
@@ -97,6 +113,7 @@ class Keeper:
             self.save(None, self.loop.initial_epoch)
             return self.loop.initial_epoch, None
         state = self.checkpoint.load()
+        _run_state.check_layout(state)
         self._total = state["total_steps"]
         _run_state.check_same_run(self.loop, state)
         _run_state.build_optimizers(self.loop, state)

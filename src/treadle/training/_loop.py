@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from treadle import _core, display, graph
+from treadle import _core, display, graph, saving
 from treadle.callbacks import BackupAndRestore, CallbackList, History
 from treadle.training._batches import as_source, check_count, check_epochs, used_up
 from treadle.training._epoch import Epoch
@@ -42,9 +42,9 @@ class Loop:
         steps_per_epoch: Batches per epoch, where not all.
         validation_freq: Validate after every so many epochs.
         validation_steps: Batches per validation, where not all; each begins at the first batch, if the data can.
-        resume: A folder for checkpoints. A run that finds some there goes on from the newest, with the same bits
-            as if it had never stopped; SIGTERM and SIGINT then save after the step under way and exit with 128
-            plus the signal's number.
+        resume: A folder for checkpoints, or a `Checkpoint`, which also says how often and how many. A run that finds
+            some there goes on from the newest, with the same bits as if it had never stopped; SIGTERM and SIGINT then
+            save after the step under way and exit with 128 plus the signal's number; a second one ends it at once.
         save_every: Steps between checkpoints within an epoch; one at the end of each epoch by default.
         accumulation: Steps whose gradients `backward` adds up before `step` uses them.
         precision: `"bfloat16"` or `"float16"` for `autocast` and `backward`; None for full precision.
@@ -88,7 +88,7 @@ class Loop:
         steps_per_epoch: int | None = None,
         validation_freq: int = 1,
         validation_steps: int | None = None,
-        resume: str | Path | None = None,
+        resume: str | Path | saving.Checkpoint | None = None,
         save_every: int | None = None,
         accumulation: int = 1,
         precision: str | None = None,

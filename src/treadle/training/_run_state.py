@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from treadle.training._epoch import Epoch
     from treadle.training._loop import Loop
 
+_LAYOUT = 1  # of what `collect` returns; to be raised when an older treadle could not go on from it
+_KEPT = {"next_epoch", "epoch", "seed", "model", "tracked", "callbacks", "names", "total_steps"}
 _DATA = {
     "samples": "number of samples",
     "batch_size": "batch size",
@@ -29,6 +31,7 @@ def collect(loop: Loop, epoch: Epoch | None, next_epoch: int) -> dict[str, Any]:
     """Return everything that the rest of the run depends on."""
     model = loop.model
     return {
+        "layout": _LAYOUT,
         "next_epoch": next_epoch,
         "epoch": None if epoch is None else epoch.state_dict(),
         "seed": loop.seed,
@@ -121,6 +124,22 @@ def build_optimizers(loop: Loop, state: Mapping[str, Any]) -> None:
 
 
 # ---- is it the same run?
+
+
+def check_layout(state: Any) -> None:
+    """Raise when the checkpoint is of a version of treadle that kept other things, or of no run at all."""
+    found: Mapping[str, Any] = state if isinstance(state, Mapping) else {}
+    layout, source = found.get("layout"), found.get("data")
+    whole = isinstance(source, Mapping) and _DATA.keys() <= source.keys()
+    if layout != _LAYOUT or not whole or not found.keys() >= _KEPT:
+        raise _core.StateError(
+            _core.explain(
+                "The checkpoint was not written by a run of this version of treadle.",
+                expected=f"layout {_LAYOUT} of the state",
+                got="no layout" if layout is None else f"layout {layout!r:.20}",
+                fix="finish the run with the treadle that began it, or start anew in another directory",
+            )
+        )
 
 
 def check_same_run(loop: Loop, state: Mapping[str, Any]) -> None:
