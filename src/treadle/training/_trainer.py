@@ -87,7 +87,7 @@ class Trainer(StepOwner):
             validation_steps: Batches per validation, where not all: the same ones each time, if the data can.
             validation_batch_size: Samples per step of validation; `batch_size` by default.
             validation_freq: Validate after every so many epochs.
-            resume: A folder for checkpoints; a run that finds some there goes on from the newest (see `Loop`).
+            resume: A folder for checkpoints, or a `Checkpoint`; a run goes on from the newest there (see `Loop`).
             save_every: Steps between checkpoints within an epoch.
             fast_dev_run: One batch of training and one of validation, to see that everything runs. Callbacks that
                 write files are left out, `resume` too; the weights take their one step.
