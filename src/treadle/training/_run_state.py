@@ -48,6 +48,7 @@ def collect(loop: Loop, epoch: Epoch | None, next_epoch: int) -> dict[str, Any]:
         "metric names": _metric_names(loop),
         "history": {"epoch": loop.history.epoch, "values": loop.history.history},
         "random": random_states(),
+        "streams": [stream.state_dict() for stream in _streams(loop)],
     }
 
 
@@ -64,6 +65,8 @@ def apply(loop: Loop, state: Mapping[str, Any]) -> None:
     loop.history.history.clear()
     loop.history.history.update(state["history"]["values"])
     set_random_states(state["random"])
+    for stream, saved in zip(_streams(loop), state["streams"], strict=True):
+        stream.load_state_dict(saved)
 
 
 def _apply_data(loop: Loop, state: Mapping[str, Any]) -> None:
@@ -288,6 +291,18 @@ def _optimized(loop: Loop, item: Any) -> list[int] | None:
 def _gradients(loop: Loop) -> list[torch.Tensor | None]:
     """Return the gradients that wait for more steps; nothing, where none wait."""
     return [parameter.grad for parameter in _parameters(loop)] if loop.precision.waits else []
+
+
+def _streams(loop: Loop) -> list[Any]:
+    """Return the random streams of layers, which those with a seed draw from, each once."""
+    modules = [item for item in (loop.model, *loop.tracked) if isinstance(item, torch.nn.Module)]
+    parts = [part for module in modules for part in module.modules()]
+    found = {
+        id(part.random_stream): part.random_stream
+        for part in parts
+        if "random_stream" in vars(part)
+    }
+    return list(found.values())
 
 
 def random_states() -> dict[str, Any]:
