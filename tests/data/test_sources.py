@@ -152,3 +152,10 @@ def test_iterables_of_batches() -> None:
     assert [len(x) for x, _ in source.epoch(0, 1)] == [6]
     alone = data.make_source(torch.utils.data.DataLoader(torch.from_numpy(X), batch_size=5))
     assert [len(batch) for batch in alone.epoch(0)] == [1, 1]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_an_epoch_resumed_after_its_last_batch_has_none_left(shuffle: bool) -> None:
+    source = data.make_source(np.ones((96, 2)), batch_size=32, shuffle=shuffle)
+    assert [len(x) for (x,) in source.epoch(0, 2)] == [32]
+    assert list(source.epoch(0, 3)) == []

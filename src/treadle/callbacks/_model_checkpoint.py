@@ -94,13 +94,13 @@ class ModelCheckpoint(Resumable):
         self.steps = 0
         self._epoch = 0
         self._written: set[str] = set()
-        self._told = False
+        self._told = self._asked = False
 
     def _reset(self) -> None:
         """Keep the best: a training that goes on does not forget it."""
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """See that the model can be saved, and tell of a file that this run would replace."""
+        """See that the model can be saved."""
         super().on_train_begin(logs)
         model = need_model(self, "to save")
         if not hasattr(model, "save_weights" if self.save_weights_only else "save"):
@@ -112,6 +112,16 @@ class ModelCheckpoint(Resumable):
                     fix="model = treadle.Model.from_torch(module), or Loop(..., resume=folder)",
                 )
             )
+        self._asked = False
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Remember the epoch; before the first, tell of a file that this run would replace."""
+        self._epoch = epoch
+        if not self._asked:  # not earlier: a resumed run knows by now how good the file is
+            self._asked = True
+            self._tell_of_earlier_run()
+
+    def _tell_of_earlier_run(self) -> None:
         fresh = self.best is None and self.filepath not in self._written
         if self.save_best_only and fresh and not self._names and os.path.exists(self.filepath):
             _warn(
@@ -120,10 +130,6 @@ class ModelCheckpoint(Resumable):
                 got="a file of an earlier run, which the first epoch will replace",
                 fix="ModelCheckpoint(..., initial_value_threshold=value), or another file",
             )
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Remember the epoch."""
-        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Save, if it is time."""

@@ -62,6 +62,8 @@ class ArraySource:
         flat, form, size = self._flat, self._form, self.batch_size
         total = self.samples or 0
         plain = all(type(part) is torch.Tensor for part in self.parts)
+        if start * size >= total:  # an empty order would split into one empty batch
+            return
         if self.shuffle:
             order = permutation(total, _core.derive_seed(self.seed, "order", index))
             blocks = order[start * size :].split(_BLOCK * size)  # not one list of all batches

@@ -65,10 +65,12 @@ def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: 
     before = context.training
     outermost = context.record is None
     layer._calls.record = context.record = context.record or context.new_record()
+    mixed, context.mixed = context.mixed, layer._mixed
     context.training = training
     try:
-        if layer._mixed:
-            with torch.autocast(_device_type(args), layer._float_dtypes[1]):
+        if layer._mixed or mixed:  # a layer of full precision inside a mixed one stays at it
+            kind = _device_type(args)
+            with torch.autocast(kind, layer._float_dtypes[1], enabled=layer._mixed):
                 outputs = layer._call_impl(*args, **kwargs)
         else:
             outputs = layer._call_impl(*args, **kwargs)
@@ -76,7 +78,7 @@ def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: 
             add_activity_loss(layer, outputs)
         return outputs
     finally:
-        context.training = before
+        context.training, context.mixed = before, mixed
         if outermost:
             context.record = None
 
@@ -165,6 +167,7 @@ def finish_building(layer: Layer) -> None:
     layer._plain = (
         type(layer)._plain_call
         and not layer._mixed
+        and not layer._in_mixed
         and layer.activity_regularizer is None
         and not layer._modules
     )
@@ -273,7 +276,9 @@ def check_attribute(layer: Layer, name: str, module: nn.Module) -> None:
 
 
 def adopt(layer: Layer, module: nn.Module) -> None:
-    """Remember a plain torch module below `layer`, whose mode must follow the calls."""
+    """Remember a plain torch module below `layer`, whose mode must follow the calls; and what is mixed precision."""
+    if layer.__dict__.get("_mixed") and module.__dict__.get("_mixed") is False:
+        module.__dict__["_in_mixed"], module.__dict__["_plain"] = True, False
     if (
         not isinstance(module, (graph.RecordsItself, _core.VariableOwner))
         and "_foreign" in layer.__dict__

@@ -28,6 +28,7 @@ class CallContext(threading.local):
         training: What the nearest enclosing call decided, or None.
         record: The record of the outermost running call, or None outside of calls.
         probing: Whether a model is being recorded, whose probes must leave nothing behind.
+        mixed: Whether the nearest enclosing call computes in mixed precision.
         calls: How many outermost calls this thread has made.
         loading: Whether weights are made to be overwritten from a file, so that initial values would be a waste.
     """
@@ -37,6 +38,7 @@ class CallContext(threading.local):
         self.training: bool | None = None
         self.record: CallRecord | None = None
         self.probing = False
+        self.mixed = False
         self.calls = 0
         self.loading = False
 

@@ -65,6 +65,9 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
     _reads_strings: bool = False  # whether it takes nothing else
     _built_for_strings: bool = False  # whether the first call was on an array of strings
     _plain: bool = False
+    _in_mixed: bool = (
+        False  # whether a layer of mixed precision holds it, which is not mixed itself
+    )
     _settled: bool = False  # whether _plain has been decided
     _float_dtypes: tuple[torch.dtype, ...] = ()
     supports_masking: bool = False

@@ -142,7 +142,7 @@ class _Check:
         self.findings.append(Finding("overfits one batch", overfits, text, fix))
 
     def _train(self, twin: Trainer) -> float | None:
-        twin._unseen_targets, twin.__dict__["_engine"] = None, None
+        twin.__dict__.update(_unseen_targets=None, _engine=None, _looks_at_gradient=False)
         twin(self.x, training=False)  # builds it, so that all weights are trained
         twin.reset_metrics()
         for _ in range(self.steps):

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
-from treadle import _core, data
+from treadle import _core, activations, data
 
 SCALING = ("Rescaling", "Normalization", "BatchNormalization", "Discretization", "Embedding")
 
 
 def look_over(model: Any, source: data.Source, validation_split: float) -> None:
-    """Warn of images of 0 to 255, images in the other layout, and a split of data that are sorted by class."""
+    """Warn of a softmax over one unit, images of 0 to 255 or in the other layout, and a split of sorted classes."""
+    _check_softmax(model)
     if not isinstance(source, data.ArraySource):
         return
     x, y = (*source.parts, None)[:2]
@@ -25,6 +26,18 @@ def look_over(model: Any, source: data.Source, validation_split: float) -> None:
             _check_layout(model, x)
     if validation_split and isinstance(y, torch.Tensor):
         _check_order(y)
+
+
+def _check_softmax(model: Any) -> None:
+    for layer in model.modules():
+        softmax = getattr(layer, "activation", None) is activations.softmax
+        if softmax and getattr(layer, "units", None) == 1:
+            _warn(
+                f"{layer.name!r} is a softmax over one unit, which is always 1.",
+                expected="one unit per class, or a sigmoid",
+                got="units=1, activation='softmax'",
+                fix="Dense(1, 'sigmoid') with binary_crossentropy for two classes",
+            )
 
 
 def _check_scale(x: torch.Tensor) -> None:

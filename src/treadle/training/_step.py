@@ -67,7 +67,7 @@ def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> Sequen
         raise _core.StateError(_detached())
     if isinstance(optimizer, optimizers.Optimizer):
         loss = optimizer.scale_loss(loss)
-        gradients = _core.scalar_gradients(loss, variables)
+        gradients = list(_core.scalar_gradients(loss, variables))
         optimizer.apply(gradients, variables)
         return gradients
     optimizer.zero_grad()
@@ -84,7 +84,7 @@ def warn_if_flat(loss: torch.Tensor, gradients: Sequence[Any]) -> None:
             _core.explain(
                 "The gradient of the loss is zero everywhere, so nothing is learned.",
                 expected="a loss that changes with the weights",
-                got=f"a loss of {float(loss):.4g} with zero gradient for all of {len(dense)} weights",
+                got=f"a loss of {float(loss.detach()):.4g} with zero gradient for all of {len(dense)} weights",
                 fix="look for round, argmax, a comparison or a saturated activation between weights and loss",
             ),
             _core.TreadleWarning,

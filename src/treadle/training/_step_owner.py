@@ -46,6 +46,7 @@ class StepOwner(layers.Layer):
     _recorded_step: RecordedStep | None = None  # during `fit`, what may replay its steps
     _unseen_targets: Any = None  # all targets of a run, until its first step has checked them
 
+    _looks_at_gradient = True  # in the first step after `compile`
     _has_own_step = False  # whether a subclass wrote its step anew
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -105,6 +106,7 @@ class StepOwner(layers.Layer):
         compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
         self.optimizer, self._compiled, self._variables_now = found, compiled, None
         self.__dict__["_execution"], self.__dict__["_engine"] = how, engine_for(how)
+        self.__dict__["_looks_at_gradient"] = True
         self.__dict__["_scheduler"] = scheduler
         if "loss" not in self._modules:
             self.__dict__["loss"] = loss  # past nn.Module: a torch loss is no part of the model
