@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import treadle
-from tests.ops import table_image, table_nn
+from tests.ops import table_algebra, table_image, table_nn
 from tests.ops.rows import Row, as_array, leaves
 
-ROWS = [*table_image.ROWS, *table_nn.ROWS]
+ROWS = [*table_algebra.ROWS, *table_image.ROWS, *table_nn.ROWS]
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.symbolic], ids=repr)
