@@ -58,6 +58,29 @@ class Table:
             yield {"features": X[i : i + batch_size].tolist(), "label": Y[i : i + batch_size]}
 
 
+class Foreign:
+    """A tensor of another library, that knows how to become an array."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.shape = values.shape
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.values
+
+
+class ForeignDataset:
+    """Batches in the manner of tf.data."""
+
+    element_spec = ("TensorSpec", "TensorSpec")
+
+    def cardinality(self) -> Foreign:
+        return Foreign(np.array(6))
+
+    def __iter__(self) -> Any:
+        return iter([(Foreign(x), Foreign(y)) for x, y in batches()])
+
+
 def batches() -> list[Any]:
     return [(X[i : i + 10], Y[i : i + 10]) for i in range(0, 60, 10)]
 
@@ -98,6 +121,7 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "PyDataset": (lambda: (Numbered(),), {}),
     "PyDataset with threads": (lambda: (Numbered(workers=2),), {}),
     "PyDataset with processes": (lambda: (Numbered(workers=2, use_multiprocessing=True),), {}),
+    "tf.data": (lambda: (ForeignDataset(),), {}),
     "Hugging Face": (lambda: (Table(),), {"batch_size": 10}),
 }  # fmt: skip
 

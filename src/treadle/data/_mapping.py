@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections import deque
 from collections.abc import Callable
@@ -27,6 +28,9 @@ class Map(Node):
         seed: What the randomness in the function is derived from.
         always: Whether the function is known to draw random numbers.
         processes: Whether each thread has a process to make its calls.
+        ahead: How many calls are begun before their results are asked for; twice `calls` by default.
+        convert: What makes an element of a result.
+        what: What the function is, for messages.
     """
 
     def __init__(
@@ -38,6 +42,9 @@ class Map(Node):
         seed: int,
         always: bool,
         processes: bool = False,
+        ahead: int | None = None,
+        convert: Callable[[Any], Any] = as_element,
+        what: str = "the function given to map",
     ) -> None:
         self.inputs = (child,)
         self.calls = calls if calls >= 0 else min(8, os.cpu_count() or 1)
@@ -45,16 +52,24 @@ class Map(Node):
         self.seed = seed
         self.function = function
         self.always = always
-        self.crew = Crew(_make_caller, function) if processes else None
+        self.ahead = ahead or 2 * self.calls
+        self.convert = convert
+        self.what = what
+        make = functools.partial(_make_caller, convert, what)
+        self.crew = Crew(make, function) if processes else None
+
+    def _caller(self, key: Key, always: bool = False) -> _Caller:
+        random = KeyedRandom(self.seed or 0, key, self.always or always)
+        return _Caller(self.function, random, self.convert, self.what)
 
     def open(self, key: Key) -> Cursor:
         seed, crew = self.seed or 0, None if in_worker() else self.crew
-        caller = _Caller(self.function, KeyedRandom(seed, key, self.always or crew is not None))
+        caller = self._caller(key, crew is not None)
         child = self.inputs[0].cursor(key)
         if self.calls == 0:
             return _MapCursor(child, caller)
         team = None if crew is None else Team(crew, (seed, key))
-        return _ParallelMapCursor(child, caller, self.calls, self.ordered, team)
+        return _ParallelMapCursor(child, caller, self.calls, self.ahead, self.ordered, team)
 
     def spec(self) -> Any:
         """Return the spec of the first result; an axis that follows the batch size is None."""
@@ -65,7 +80,7 @@ class Map(Node):
             return None
         finally:
             cursor.close()
-        caller = _Caller(self.function, KeyedRandom(self.seed or 0, (0,), self.always))
+        caller = self._caller((0,))
         sizes: set[int | None] = set()
 
         def note(spec: Any, leaf: Any) -> None:
@@ -94,9 +109,17 @@ def _pairwise(function: Callable[[Any, Any], None], left: Any, right: Any) -> No
 class _Caller:
     """Calls a map's function on element number i of a pass."""
 
-    def __init__(self, function: Callable[..., Any], random: KeyedRandom) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        random: KeyedRandom,
+        convert: Callable[[Any], Any],
+        what: str,
+    ) -> None:
         self.function = random.bind(function)
         self.random = random
+        self.convert = convert
+        self.what = what
 
     def __call__(self, number: int, element: Any) -> Any:
         try:
@@ -104,21 +127,23 @@ class _Caller:
             if random.draws or not random.began or number & (number - 1) == 0:
                 random.began = True
                 with random.seeded(number):
-                    return as_element(apply(self.function, element))
-            return as_element(
+                    return self.convert(apply(self.function, element))
+            return self.convert(
                 self.function(*element) if type(element) is tuple else self.function(element)
             )
         except StopIteration as error:
             # It would end the data in silence.
-            raise RuntimeError(f"StopIteration in map, at element {number}") from error
+            raise RuntimeError(f"StopIteration in {self.what}, at element {number}") from error
         except Exception as error:
-            error.add_note(f"This happened in the function given to map, at element {number}.")
+            error.add_note(f"This happened in {self.what}, at element {number}.")
             raise
 
 
-def _make_caller(function: Callable[..., Any], seed: int, key: Key) -> _Caller:
+def _make_caller(
+    convert: Callable[[Any], Any], what: str, function: Callable[..., Any], seed: int, key: Key
+) -> _Caller:
     """Return the caller of a worker, which seeds each element: it cannot know what others found out."""
-    return _Caller(function, KeyedRandom(seed, key, always=True))
+    return _Caller(function, KeyedRandom(seed, key, always=True), convert, what)
 
 
 class _MapCursor(ChildCursor):
@@ -168,18 +193,25 @@ class _ParallelMapCursor(_MapCursor):
         child: Yields the inputs.
         caller: Calls the function.
         calls: How many threads call.
+        ahead: How many calls are begun before their results are asked for.
         ordered: Whether results come in the order of their inputs.
         team: The processes in which the threads have the calls made, if they have.
     """
 
     def __init__(
-        self, child: Cursor, caller: _Caller, calls: int, ordered: bool, team: Team | None
+        self,
+        child: Cursor,
+        caller: _Caller,
+        calls: int,
+        ahead: int,
+        ordered: bool,
+        team: Team | None,
     ) -> None:
         super().__init__(child, caller)
         self.pool = ThreadPoolExecutor(calls, thread_name_prefix="treadle-map")
         self.team = team
         self.call: Callable[[int, Any], Any] = caller if team is None else team
-        self.ahead = 2 * calls
+        self.ahead = ahead
         self.ordered = ordered
         self.running: deque[Future[Any]] = deque()
         self.watched = team is not None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import torch
-
 from treadle import _core
 from treadle.data._checks import check_count
-from treadle.data._dataset import Dataset
+from treadle.data._inputs import FromGenerator
+from treadle.data._iterator import DatasetIterator
+from treadle.data._mapping import Map
+from treadle.data._workers import check_sendable
 
 
 class PyDataset:
@@ -17,12 +18,13 @@ class PyDataset:
 
     A subclass has `__getitem__(index)`, which returns batch number `index` as `(x, y)` or `(x, y, sample_weight)`, and
     `__len__()`, the number of batches. `on_epoch_begin` and `on_epoch_end` may be added. Batches arrive in order
-    whatever the number of workers, and what `__getitem__` draws at random does not depend on it with threads.
+    whatever the number of workers, and what `__getitem__` draws at random depends on seed, epoch and batch only.
 
     Args:
-        workers: Threads or processes that load batches ahead; 0 or 1 for none.
-        use_multiprocessing: Use processes; the data set must then be picklable where processes are spawned.
-        max_queue_size: How many batches are kept ready by threads.
+        workers: Threads or processes that load batches ahead; for threads, 0 and 1 mean none, for processes 0 does.
+        use_multiprocessing: Use processes. Each epoch sends them the data set as it is then, so its class must be at
+            the top level of a module, and a script needs `if __name__ == "__main__":` around what it runs.
+        max_queue_size: How many batches are loaded ahead of the one in use.
 
     Example:
         >>> import numpy as np, treadle
@@ -69,33 +71,41 @@ class PyDataset:
     def on_epoch_end(self) -> None:
         """Do what is to be done after each epoch; nothing unless overridden."""
 
-    def load(self, order: Iterable[int]) -> Iterator[Any]:
-        """Yield the batches with these numbers, in this order."""
-        workers = getattr(self, "workers", 1)  # a subclass may have forgotten super().__init__()
-        if workers <= 1:
-            yield from map(self.__getitem__, order)
-        elif self.use_multiprocessing:
-            yield from torch.utils.data.DataLoader(
-                _Batches(self),
-                batch_size=None,
-                sampler=order,
-                num_workers=workers,
-                collate_fn=_unchanged,
-            )
-        else:
-            numbers = Dataset.from_generator(lambda: order)
-            batches = numbers.map(lambda i: self[int(i)], num_parallel_calls=workers)
-            yield from batches.prefetch(self.max_queue_size).iterator()
+    def load(self, order: Iterable[int], seed: int, epoch: int, start: int) -> Iterator[Any]:
+        """Yield the batches with these numbers in this order, from place `start` on."""
+        # A subclass may have forgotten super().__init__().
+        workers = getattr(self, "workers", 1)
+        processes = getattr(self, "use_multiprocessing", False)
+        function = _Batch(self)
+        if processes and workers:
+            check_sendable(function)
+        calls = workers if processes or workers > 1 else 0
+        batches = Map(
+            FromGenerator(lambda: order, None),
+            function,
+            calls,
+            ordered=True,
+            seed=seed,
+            always=False,
+            processes=processes,
+            ahead=getattr(self, "max_queue_size", 10),
+            convert=_unchanged,
+            what=f"{type(self).__name__}.__getitem__",
+        )
+        iterator = DatasetIterator(batches, (epoch,))
+        iterator.skip(start)
+        yield from iterator
 
 
-class _Batches(torch.utils.data.Dataset[Any]):
-    """What a DataLoader's worker indexes."""
+class _Batch:
+    """Calls `__getitem__` with the number of a batch."""
 
     def __init__(self, batches: PyDataset) -> None:
         self.batches = batches
+        self.__qualname__ = type(batches).__qualname__  # for the message of what cannot be sent
 
-    def __getitem__(self, index: int) -> Any:
-        return self.batches[index]
+    def __call__(self, number: Any) -> Any:
+        return self.batches[int(number)]
 
 
 def _unchanged(batch: Any) -> Any:

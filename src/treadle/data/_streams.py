@@ -17,6 +17,7 @@ from treadle import _core
 from treadle.data._convert import check_finite, to_tensors
 from treadle.data._dataset import Dataset
 from treadle.data._frames import SparseRows
+from treadle.data._indices import permutation
 from treadle.data._iterator import load_seeds, seeds_of
 from treadle.data._node import INFINITE
 from treadle.data._py_dataset import PyDataset
@@ -207,16 +208,16 @@ class PyDatasetSource(IterableSource):
     def _run(self, number: int, start: int) -> Iterator[Any]:
         if start == 0:
             self.dataset.on_epoch_begin()
-        yield from self.dataset.load(self._order(number, start))
+        seed = _core.derive_seed(self.seed, "batches")
+        yield from self.dataset.load(self._order(number), seed, number, start)
         self.dataset.on_epoch_end()
 
-    def _order(self, number: int, start: int) -> Iterable[int]:
+    def _order(self, number: int) -> Iterable[int]:
         if self.batches is None:
-            return itertools.count(start)
+            return itertools.count()
         if not self.shuffle:
-            return range(start, self.batches)
-        generator = _core.make_generator(_core.derive_seed(self.seed, "order", number))
-        return torch.randperm(self.batches, generator=generator)[start:].tolist()
+            return range(self.batches)
+        return permutation(self.batches, _core.derive_seed(self.seed, "order", number)).tolist()
 
     def _enter(self, number: int, position: int) -> Iterator[Any]:
         self._restored = None
