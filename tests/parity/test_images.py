@@ -41,7 +41,7 @@ _SHAPE = (BATCH, HEIGHT, WIDTH, 3)
 TRANSFORMED: list[tuple[str, dict[str, Any], Translation]] = [
     *(
         ("RandomRotation", {"factor": 0.4, "fill_mode": mode, "fill_value": 9.0}, _rotation)
-        for mode in ("constant", "nearest", "reflect")
+        for mode in ("constant", "nearest", "reflect", "wrap")
     ),
     ("RandomRotation", {"factor": 0.4, "interpolation": "nearest"}, _rotation),
     *(
@@ -53,7 +53,7 @@ TRANSFORMED: list[tuple[str, dict[str, Any], Translation]] = [
                 "input_shape": _SHAPE,
             },
         )
-        for mode in ("constant", "nearest", "reflect")
+        for mode in ("constant", "nearest", "reflect", "wrap")
     ),
     (
         "RandomZoom",
