@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from treadle import _core, graph, layers
+from treadle.models._module_keys import module_name, register_modules
 
 if TYPE_CHECKING:
     from treadle.models._model import Model
@@ -48,39 +49,12 @@ def _check_ends(inputs: list[Any], outputs: list[Any]) -> None:
 
 
 def _register(model: Model, program: graph.Program) -> None:
-    names: dict[int, str] = {}
     entries = [
         tensor.node.target
         for tensor in program.inputs
         if tensor.node and tensor.node.kind == "input"
     ]
-    taken: dict[str, nn.Module] = {}
-    for module in [*entries, *program.modules]:
-        name = module_name(module)
-        if name in taken and taken[name] is not module:
-            if isinstance(module, layers.Layer):
-                raise ValueError(
-                    _core.explain(
-                        f"Two layers of the model are named {name!r}.",
-                        expected="a different name for each layer",
-                        got=f"{type(taken[name]).__name__} and {type(module).__name__}",
-                        fix="give one of them another name=",
-                    )
-                )
-            name = next(
-                f"{name}_{i}" for i in range(1, len(taken) + 2) if f"{name}_{i}" not in taken
-            )
-        taken[name] = module
-        # A layer may be called "output" or "loss"; as an attribute of the model that is taken.
-        key = f"{name}_" if is_taken(model, name) else name
-        names[id(module)] = key
-        model.add_module(key, module)
-    model._module_names = names
-
-
-def is_taken(model: nn.Module, name: str) -> bool:
-    """Return whether `model` has an attribute called `name`, without reading it."""
-    return name in model.__dict__ or name in model._modules or hasattr(type(model), name)
+    model._module_names = register_modules(model, [*entries, *program.modules])
 
 
 def compile_program(model: Model) -> Any:
@@ -105,13 +79,6 @@ def compile_program(model: Model) -> Any:
         model._output_structure, model.__dict__.get("_masked_outputs", [])
     )
     return replay
-
-
-def module_name(module: nn.Module) -> str:
-    """Return a layer's name, or one made of the class for a plain module."""
-    return (
-        module.name if isinstance(module, layers.Layer) else _core.snake_case(type(module).__name__)
-    )
 
 
 def make_unpack(structure: Any, names: list[str], inputs: list[graph.SymbolicTensor]) -> Any:

@@ -10,6 +10,7 @@ from torch import nn
 
 from treadle import _core, graph, layers, saving, training
 from treadle.models import _added, _functional, _handed_masks
+from treadle.models._module_keys import module_name
 from treadle.models._summary import summarize
 
 
@@ -162,7 +163,7 @@ class Model(training.Trainer):
                     )
                 )
             return self.layers[index]
-        by_name = {_functional.module_name(layer): layer for layer in self.layers}
+        by_name = {module_name(layer): layer for layer in self.layers}
         if name not in by_name:
             raise _core.unknown_name("layer", str(name), by_name)
         return by_name[name]

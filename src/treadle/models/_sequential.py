@@ -10,6 +10,7 @@ from torch import nn
 from treadle import _core, graph, layers, saving
 from treadle.models import _functional
 from treadle.models._model import Model
+from treadle.models._module_keys import register_modules
 
 
 @layers.FAMILY.member()
@@ -101,9 +102,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         """Register the layers, and connect them if the input's shape is known."""
-        names = [
-            _functional.module_name(step) for step in self._steps if isinstance(step, layers.Layer)
-        ]
+        names = [step.name for step in self._steps if isinstance(step, layers.Layer)]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
@@ -122,10 +121,7 @@ class Sequential(Model):
         if entry is not None and self._steps:
             self._connect(entry.output)
         else:
-            for position, step in enumerate(self._steps):
-                name = _functional.module_name(step)
-                plain = isinstance(step, layers.Layer) and not _functional.is_taken(self, name)
-                self.add_module(name if plain else f"{name}_{position}", step)
+            register_modules(self, self._steps)
 
     def _connect(self, start: graph.SymbolicTensor) -> None:
         self._modules.clear()
