@@ -306,3 +306,17 @@ def test_a_model_file_remembers_how_steps_run(tmp_path: Path) -> None:
     loaded = treadle.models.load_model(tmp_path / "model.keras")
     assert loaded.steps_per_execution == 5 and not loaded._execution.auto_scale_loss
     assert not loaded.jit_compile  # whether to compile code is for the machine that trains to say
+
+
+def test_a_model_that_its_first_step_builds_is_trained_from_that_step_on() -> None:
+    """Also where the run is long enough to have its steps recorded."""
+    found = []
+    for built in (True, False):
+        treadle.utils.set_random_seed(0)
+        stack = [layers.Dense(2, kernel_initializer="ones"), layers.Dense(1)]
+        model = treadle.Sequential([treadle.Input((8,)), *stack] if built else stack)
+        model.compile("sgd", "mse")
+        history = model.fit(X, VALUES, batch_size=70, epochs=320, shuffle=False, verbose=0)
+        found.append(history.history["loss"][:2])
+        assert int(model.optimizer.iterations) == 320
+    assert found[1][1] < found[1][0] and found[0][1] < found[0][0]

@@ -65,7 +65,7 @@ class RecordedStep:
     def __call__(self, batch: Any) -> Mapping[str, Any]:
         """Train on a batch, one way or the other."""
         model = self._model
-        if model._variables_now is None:  # an epoch begins
+        if model._variables_now is None and model.built:  # an epoch begins
             model._step_variables()
             self._look_again()
         function = self._function

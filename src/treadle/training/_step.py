@@ -79,7 +79,11 @@ def minimize(loss: torch.Tensor, optimizer: Any, variables: list[Any]) -> Sequen
 def warn_if_flat(loss: torch.Tensor, gradients: Sequence[Any]) -> None:
     """Warn when the gradient is zero everywhere; it waits for the device, so only the first step asks."""
     dense = [g.coalesce().values() if g.is_sparse else g for g in gradients if g is not None]
-    if dense and float(loss.detach()) != 0 and not any(bool((gradient != 0).any()) for gradient in dense):
+    if (
+        dense
+        and float(loss.detach()) != 0
+        and not any(bool((gradient != 0).any()) for gradient in dense)
+    ):
         warnings.warn(
             _core.explain(
                 "The gradient of the loss is zero everywhere, so nothing is learned.",
