@@ -210,7 +210,10 @@ class IndexLookup(Layer):
                 )
             )
         self._counts = self._counts or TokenCounts()
-        self._counts.add(rows, documents=self.output_mode == "tf_idf")
+        self._counts.add(rows, documents=self._by_document())
+
+    def _by_document(self) -> bool:
+        return self.output_mode == "tf_idf"
 
     def finalize_state(self) -> None:
         """Make the vocabulary of the tokens that were counted, if any were."""
@@ -241,9 +244,9 @@ class IndexLookup(Layer):
     def call(self, inputs: Any) -> Any:
         """Return indices of the shape of `inputs`, or vectors of them; if `invert`, the tokens of indices."""
         self.check_vocabulary(self)
-        return self._tokens_at(inputs) if self.invert else self._output(self._find(inputs))
+        return self._tokens_at(inputs) if self.invert else self.output_of(self._find(inputs))
 
-    def _output(self, indices: torch.Tensor) -> torch.Tensor:
+    def output_of(self, indices: torch.Tensor) -> torch.Tensor:
         """Return what `output_mode` makes of indices; -1 stands for a mask that is to be left out."""
         if self.output_mode == "int":
             return indices.to(self._index_dtype)
@@ -361,9 +364,13 @@ def without_paths(cls: type, config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def flat_rows(values: Sequence[Any] | np.ndarray) -> list[list[Any]]:
-    """Return the tokens of each document: of each row of an array, or of each element of a flat one."""
-    array = np.asarray(values)
+def flat_rows(array: np.ndarray, *, documents: bool) -> list[list[Any]]:
+    """Return the tokens of each document: of each row of an array, or of each element of a flat one.
+
+    Where documents make no difference, all tokens are one.
+    """
+    if not documents:
+        return [array.reshape(-1).tolist()]
     if array.ndim < 2:
         return [[token] for token in array.reshape(-1).tolist()]
     return [row.reshape(-1).tolist() for row in array]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -133,7 +134,8 @@ class IntegerLookup(IndexLookup):
 
     def _rows(self, data: Any) -> list[list[int]]:
         tensor = data if isinstance(data, torch.Tensor) else torch.as_tensor(np.asarray(data))
-        return flat_rows(as_indices(self, tensor).cpu().numpy())
+        values = as_indices(self, tensor).cpu().numpy()
+        return flat_rows(values, documents=self._by_document())
 
     def _find(self, inputs: Any) -> torch.Tensor:
         values = as_indices(self, torch.as_tensor(inputs))
@@ -281,31 +283,30 @@ class StringLookup(IndexLookup):
         return value.decode(self._encoding) if isinstance(value, bytes) else str(value)
 
     def _rows(self, data: Any) -> list[list[str]]:
-        return flat_rows(as_strings(self, data, self._encoding))
+        strings = as_strings(self, data, self._encoding)
+        return flat_rows(strings, documents=self._by_document())
 
     @not_compiled
     def _find(self, inputs: Any) -> torch.Tensor:
         strings = as_strings(self, inputs, self._encoding)
-        return torch.tensor(self._indices_of(strings), dtype=torch.int64).reshape(strings.shape)
+        found = self.indices_of(strings.reshape(-1).tolist())
+        return torch.from_numpy(found).reshape(strings.shape)
 
-    def _indices_of(self, strings: np.ndarray) -> list[int]:
-        """Return the index of each of the strings, in a flat list."""
-        flat = strings.reshape(-1).tolist()
-        find = self.__dict__.get("_index", {}).get
-        missing = -2
-        found = [find(text, missing) for text in flat]
-        unknown = [i for i, index in enumerate(found) if index == missing]
-        if not unknown:
+    def indices_of(self, texts: list[str]) -> np.ndarray:
+        """Return the index of each of the strings, -1 for masks that vectors leave out."""
+        known, first = self.__dict__.get("_index", {}), self._first_oov()
+        # One pass without a Python frame for each string; -2 is no index.
+        found = np.fromiter(map(known.get, texts, itertools.repeat(-2)), np.int64, len(texts))
+        unknown = np.flatnonzero(found == -2)
+        if not len(unknown):
             return found
         if self.num_oov_indices == 0 and not context.probing:
-            raise self._outside(flat[unknown[0]])
-        first, count = self._first_oov(), max(self.num_oov_indices, 1)
-        places = np.zeros(len(unknown), np.int64)
-        if count > 1:
-            texts = np.array([flat[i] for i in unknown], dtype=object)
-            places = (hashes_of_strings(texts, self.salt) % np.uint64(count)).astype(np.int64)
-        for i, place in zip(unknown, places.tolist(), strict=True):
-            found[i] = first + place
+            raise self._outside(texts[unknown[0]])
+        found[unknown] = first
+        if self.num_oov_indices > 1:
+            strangers = np.array([texts[i] for i in unknown.tolist()], dtype=object)
+            hashes = hashes_of_strings(strangers, self.salt)
+            found[unknown] += (hashes % np.uint64(self.num_oov_indices)).astype(np.int64)
         return found
 
     def _tokens_at(self, indices: Any) -> np.ndarray:

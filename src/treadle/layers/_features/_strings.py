@@ -36,7 +36,9 @@ def as_strings(layer: Any, inputs: Any, encoding: str = "utf-8") -> np.ndarray:
         return array.astype(object)
     if array.dtype.kind not in "OS":
         raise _core.DataError(_no_strings(layer, f"values of type {array.dtype}"))
-    flat = [_decoded(layer, item, encoding) for item in array.reshape(-1).tolist()]
+    flat = array.reshape(-1).tolist()
+    if set(map(type, flat)) != {str}:
+        flat = [_decoded(layer, item, encoding) for item in flat]
     result = np.empty(len(flat), dtype=object)
     result[:] = flat
     return result.reshape(array.shape)

@@ -181,16 +181,23 @@ class TextVectorization(Layer):
         longest = max(map(len, tokens), default=0)
         if context.probing and not as_given:
             longest = self._probe_length()
-        length = self.output_sequence_length or longest
-        table = np.full((len(tokens), length), "", dtype=object)
-        for row, own in enumerate(tokens):
-            own = own[:length]
-            table[row, : len(own)] = own
+        table = self._table(tokens, self.output_sequence_length or longest)
         if as_given:
             table = table.reshape(shape)
         elif not shape:
-            table = table.reshape(length)
-        return self._lookup_layer.call(table)
+            table = table.reshape(-1)
+        return self._lookup_layer.output_of(torch.from_numpy(table))
+
+    def _table(self, tokens: list[list[str]], length: int) -> np.ndarray:
+        """Return the indices of tokens (batch, length), cut and padded."""
+        if any(len(own) > length for own in tokens):
+            tokens = [own[:length] for own in tokens]
+        counts = np.fromiter(map(len, tokens), np.int64, len(tokens))
+        padding = 0 if self.output_mode == "int" else -1
+        table = np.full((len(tokens), length), padding, np.int64)
+        flat = [token for own in tokens for token in own]
+        table[np.arange(length) < counts[:, None]] = self._lookup_layer.indices_of(flat)
+        return table
 
     def _probe_length(self) -> int:
         """Return another length for each probe, so that the length is seen to be unknown."""
