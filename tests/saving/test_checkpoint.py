@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import resource
+import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pytest
 import torch
 
 import treadle
+from tests.saving.forks import forked, killed_at
 from treadle.saving import CorruptFileError, _checkpoint
 
 STATE = {
@@ -281,61 +279,37 @@ def test_wrong_arguments(arguments: dict[str, Any], text: str, tmp_path: Path) -
         treadle.Checkpoint(tmp_path, **arguments)
 
 
-_SAVE = """
-import os, signal, sys, torch, treadle
-from treadle.saving import _atomic, _checkpoint, _state_files
-def killed(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-where = sys.argv[2]
-if where == "tensors":
-    _state_files.write_tensors_hashed = killed
-elif where == "manifest":
-    _checkpoint.json.dumps = killed
-elif where == "sync":
-    os.fsync = killed
-elif where == "rename":
-    os.rename = killed
-elif where == "prune":
-    _checkpoint.shutil.rmtree = killed
-try:
-    state = {"step": 1, "weights": torch.ones(300, 300)}
-    treadle.Checkpoint(sys.argv[1], keep=1).save(state, step=1)
-except OSError as error:
-    print("told:", error)
-"""
+# ---- faults while writing
 
 
-def run(folder: Path, where: str, limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    def restrict() -> None:
-        if limit is not None:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return subprocess.run(
-        [sys.executable, "-c", _SAVE, str(folder), where],
-        capture_output=True,
-        text=True,
-        preexec_fn=restrict,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+def write_again(folder: Path) -> None:
+    state = {"step": 1, "weights": torch.ones(300, 300), "more": torch.ones(2, 3).t()}
+    treadle.Checkpoint(folder, keep=1).save(state, step=1)
 
 
-@pytest.mark.parametrize("where", ["tensors", "manifest", "sync", "rename", "prune"])
-def test_killed_while_saving(where: str, tmp_path: Path) -> None:
-    checkpoint = saved(tmp_path)
-    done = run(tmp_path, where)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert checkpoint.load()["step"] == (1 if where == "prune" else 0)
-    checkpoint.save({"step": 2}, step=2)
-    assert checkpoint.load()["step"] == 2
-    assert all(path.name.startswith("step-") for path in tmp_path.iterdir())  # nothing is left over
+def test_killed_before_each_file_operation_of_a_save(tmp_path: Path) -> None:
+    saved(tmp_path / "honest")
+    found: list[int] = []
+    for operation in range(100):
+        folder = tmp_path / str(operation)
+        shutil.copytree(tmp_path / "honest", folder)
+        code, text = forked(killed_at(operation, lambda folder=folder: write_again(folder)))
+        checkpoint = treadle.Checkpoint(folder)
+        found.append(checkpoint.load()["step"])
+        checkpoint.save({"step": 2}, step=2)
+        assert checkpoint.load()["step"] == 2
+        assert all(path.name.startswith("step-") for path in folder.iterdir())  # nothing is left
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL, text
+    assert found == sorted(found) and {*found} == {0, 1}
+    assert found.count(0) > 10 and len(found) < 100
 
 
 def test_full_disk(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path)
     for limit in (100, 10_000, 200_000):
-        done = run(tmp_path, "nowhere", limit)
-        assert done.returncode in (0, 1), done.stderr
-        assert "told:" in done.stdout or "Error" in done.stderr
+        code, text = forked(lambda: write_again(tmp_path), rlimit_fsize=limit)
+        assert code == 1 and "File too large" in text
         assert [path.name for path in tmp_path.iterdir()] == ["step-000000000"]
         assert checkpoint.load()["step"] == 0
