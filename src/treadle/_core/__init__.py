@@ -40,7 +40,7 @@ from treadle._core._random import (
     random_state,
     set_random_seed,
 )
-from treadle._core._recorded_calls import find_symbolic, recorded
+from treadle._core._recorded_calls import find_symbolic, recorded, recorded_calls
 from treadle._core._recorder import Recorded, reject_unknown
 from treadle._core._registry import (
     Family,
@@ -100,6 +100,7 @@ __all__ = [
     "recall_logits",
     "recall_mask",
     "recorded",
+    "recorded_calls",
     "register_keras_serializable",
     "reject_unknown",
     "remember_logits",

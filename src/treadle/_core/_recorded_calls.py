@@ -6,6 +6,7 @@ Symbolic tensors are known here by their `__torch_function__` only; the room tha
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,6 +14,9 @@ import torch
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# All functions that `recorded` made: those that a node, and so a file, may name.
+recorded_calls: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
 def find_symbolic(values: Any) -> Any:
@@ -44,4 +48,5 @@ def recorded(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         return type(symbolic).__torch_function__(call, (type(symbolic),), args, kwargs)
 
+    recorded_calls.add(call)
     return call

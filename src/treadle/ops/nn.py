@@ -1,4 +1,4 @@
-"""Functions of networks: activations, windows, normalizations, losses, attention. The same functions are in `treadle.ops`."""
+"""Functions of networks: activations, windows, normalizations, losses, attention. All are in `treadle.ops`, too."""
 
 # One name a line, as the formatter wants, would be long.
 # fmt: off

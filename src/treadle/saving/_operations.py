@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from treadle import graph
+from treadle import _core, graph, ops, random
 
 _OPERATORS = """
     abs add and_ eq floordiv ge getitem gt invert le lt matmul mod mul ne neg or_ pow sub truediv xor
@@ -68,6 +69,21 @@ _SPECIAL = "entr erf erfc erfinv expit expm1 gammaln i0 log1p log_softmax logit 
 _TENSOR_WORDS = (_POINTWISE + _REDUCING + _SHAPING + _LINEAR).split()
 
 
+# Recorded whole, too, but made of functions, which no file holds.
+_TAKE_FUNCTIONS = frozenset(
+    ("associative_scan", "fori_loop", "map", "scan", "vectorized_map", "while_loop")
+)
+
+
+def _recorded(room: ModuleType) -> list[str]:
+    """Return the functions of a room that are one node of a model."""
+    return [
+        name
+        for name in room.__all__
+        if getattr(room, name) in _core.recorded_calls and name not in _TAKE_FUNCTIONS
+    ]
+
+
 def _make_table() -> dict[str, Any]:
     groups: list[tuple[str, Any, Sequence[str]]] = [
         ("operator", operator, _OPERATORS.split()),
@@ -77,6 +93,7 @@ def _make_table() -> dict[str, Any]:
         ("torch.linalg", torch.linalg, _LINALG.split()),
         ("torch.fft", torch.fft, _FFT.split()),
         ("torch.special", torch.special, _SPECIAL.split()),
+        *((room.__name__, room, _recorded(room)) for room in (ops, ops.image, random)),
     ]
     return {
         f"{prefix}.{word}": getattr(place, word)
