@@ -14,8 +14,7 @@ from treadle.layers._context import context
 from treadle.layers._family import FAMILY
 from treadle.layers._features._adapting import batches_of
 from treadle.layers._features._category_encoding import reject_sparse
-from treadle.layers._features._index_lookup import without_paths
-from treadle.layers._features._lookups import StringLookup
+from treadle.layers._features._string_lookup import StringLookup
 from treadle.layers._features._strings import as_strings, not_compiled
 from treadle.layers._features._text import (
     SPLITTERS,
@@ -24,6 +23,7 @@ from treadle.layers._features._text import (
     standardized,
     with_ngrams,
 )
+from treadle.layers._features._vocabulary_layer import without_paths
 from treadle.layers._layer import Layer
 
 
