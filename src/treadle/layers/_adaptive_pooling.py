@@ -37,7 +37,6 @@ class AdaptivePooling(Layer):
         self.output_size = int_tuple(type(self).__name__, "output_size", output_size, self.rank)
         self.data_format = _core.check_data_format(data_format)
         self._orders = _channels.orders(self.rank, self.data_format)
-        self._pool = self._pools[self.rank]
 
     def build(self, input_shape: Any) -> None:
         """Check the rank."""
@@ -49,10 +48,10 @@ class AdaptivePooling(Layer):
         """Return (batch, *output_size, channels) for (batch, *sizes, channels)."""
         if inputs.dim() != self.rank + 2:
             raise _channels.wrong_rank(self, inputs)
-        orders = self._orders
+        orders, pool = self._orders, self._pools[self.rank]
         if orders is None:
-            return self._pool(inputs, self.output_size)
-        return self._pool(inputs.permute(orders[0]), self.output_size).permute(orders[1])
+            return pool(inputs, self.output_size)
+        return pool(inputs.permute(orders[0]), self.output_size).permute(orders[1])
 
 
 @FAMILY.member()

@@ -223,19 +223,37 @@ def _named_node(tensor: graph.SymbolicTensor) -> graph.Node | None:
     return node
 
 
-def state_without_graph(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a module's state for pickling; generated functions are made again from the program."""
-    dropped = ("_replay", "_unpack", "_pack", "_variants", "_module_names")
-    if state.get("_program") is not None:
-        raise TypeError(
-            _core.explain(
-                "A functional model cannot be pickled.",
-                expected="a subclassed model, or its weights",
-                got="a recorded graph",
-                fix="torch.save(model.state_dict(), path), or model.save(path)",
-            )
-        )
-    return {key: value for key, value in state.items() if key not in dropped}
+# Attributes of a functional model that have symbolic tensors in them.
+_SYMBOLIC = ("_input_structure", "_output_structure", "_recorded")
+
+
+def state_without_graph(model: Model, state: dict[str, Any]) -> dict[str, Any]:
+    """Return a module's state for pickling: its program flat, generated functions to be made again."""
+    dropped = ("_replay", "_unpack", "_pack", "_variants")
+    state = {key: value for key, value in state.items() if key not in dropped}
+    if "_module_names" in state:
+        state["_module_names"] = dict(enumerate(state["_module_names"].values()))
+    if model._program is not None:
+        parts = [state.pop(key) for key in _SYMBOLIC]
+        state["_program"] = graph.flatten_program(model._program, *parts)
+    return state
+
+
+def restore_graph(model: Model) -> None:
+    """Give a model that was pickled its program back; its layers know their calls again."""
+    flat: Any = model._program
+    if not isinstance(flat, graph.FlatProgram):
+        return
+    model._program, parts = graph.restore_program(flat)
+    model.__dict__.update(zip(_SYMBOLIC, parts, strict=True))
+    program = model._require_program()
+    for tensor in program.inputs:
+        entry = tensor.node.target if tensor.node is not None else None
+        if isinstance(entry, layers.InputLayer):
+            entry.tensor, entry._nodes = tensor, [tensor.node] if tensor.node else []
+    for node in program.nodes:
+        if node.kind == "module" and isinstance(node.target, layers.Layer):
+            node.target._nodes.append(node)
 
 
 def reconnect(copied: Any, original: Model, memo: dict[int, Any]) -> Any:

@@ -308,7 +308,11 @@ class Model(training.Trainer):
         ]  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
-        return _functional.state_without_graph(super().__getstate__())
+        return _functional.state_without_graph(self, super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        _functional.restore_graph(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         copied = super().__deepcopy__(memo)
