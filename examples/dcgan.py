@@ -1,9 +1,10 @@
 """A DCGAN that learns to draw digits: two models, two optimizers and two tapes in one hand-written step.
 
-python examples/dcgan.py [epochs] [folder of the picture] [batch size]
+python examples/dcgan.py [epochs] [folder of the picture] [batch size] [dtype policy]
 
-On one processor core an epoch of MNIST takes 12 minutes or more. The run can be stopped at any time (Ctrl-C): the same
-command goes on from where it was. Digits can be recognised after some 5,000 steps; smaller batches get there sooner.
+On one processor core an epoch of MNIST takes 6 minutes under `mixed_bfloat16`, if the core knows that dtype, and about
+twice that under `float32`. The run can be stopped at any time (Ctrl-C): the same command goes on from where it was.
+Digits can be recognised after some 5,000 steps; smaller batches get there sooner.
 """
 
 from __future__ import annotations
@@ -95,9 +96,11 @@ def main(
     epochs: int = 30,
     folder: str | Path = "dcgan",
     batch_size: int = 64,
+    policy: str = "float32",
     samples: int | None = None,
 ) -> Path:
     """Train on training and test digits; return the path of the last picture."""
+    treadle.config.set_dtype_policy(policy)
     treadle.utils.set_random_seed(0)
     (x_train, _), (x_test, _) = handwritten.load(samples)
     folder = Path(folder)
@@ -133,4 +136,5 @@ if __name__ == "__main__":
         *(int(argument) for argument in sys.argv[1:2]),
         *sys.argv[2:3],
         *(int(argument) for argument in sys.argv[3:4]),
+        *sys.argv[4:5],
     )
