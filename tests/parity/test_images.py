@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.layers.table_images import IMAGE_LAYERS
+from tests.layers.table_images import IMAGE_LAYERS, IMAGE_ROWS, ImageRow
 from treadle import layers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Keras
@@ -246,3 +246,31 @@ def test_signatures_are_keras(keras: Any, name: str) -> None:
     for key, parameter in theirs.items():
         assert mine[key].default == parameter.default
     assert set(mine) - set(theirs) <= {"kwargs"}
+
+
+# Keras has no "mirror", and no sigma over 1.
+_READ = [
+    row
+    for row in IMAGE_ROWS
+    if row.arguments.get("fill_mode") != "mirror" and row.name != "RandomGaussianBlur"
+]
+
+
+@pytest.mark.parametrize("row", _READ, ids=str)
+def test_configurations_of_keras_are_read(keras: Any, row: ImageRow) -> None:
+    config = row.make(keras.layers).get_config()
+    layer = getattr(layers, row.name).from_config(config)
+    assert layer(row.images()).shape == (4, *row.size, row.channels)
+    for key in ("factor", "value_range", "scale", "height_factor", "x_factor", "tile_grid_size"):
+        read, own = (getattr(made, key, None) for made in (layer, row.make()))
+        # Of one number, Keras writes both ends of some ranges that begin at 0 as (-number, number).
+        assert read == own or (own[0] == 0 and read[1] == own[1])
+
+
+def test_a_pipeline_of_keras_is_read(keras: Any) -> None:
+    theirs = keras.layers.Pipeline(
+        [keras.layers.RandomFlip("vertical"), keras.layers.Resizing(3, 4)]
+    )
+    mine = layers.deserialize(keras.layers.serialize(theirs))
+    assert [type(part).__name__ for part in mine.layers] == ["RandomFlip", "Resizing"]
+    assert mine.layers[0].mode == "vertical"

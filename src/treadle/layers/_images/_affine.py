@@ -270,7 +270,7 @@ class RandomShear(AffineLayer):
 
     Args:
         x_factor: By how many pixels a row moves further than the one above it, in either direction: a pair to draw
-            from, or a number for (0, number); in [0, 1].
+            from, or a number for (0, number); in [-1, 1].
         y_factor: Likewise for columns.
         interpolation: `"bilinear"` or `"nearest"`.
         fill_mode: What lies outside of the image; see `RandomRotation`.
@@ -280,7 +280,7 @@ class RandomShear(AffineLayer):
         **kwargs: `name`, `dtype` (see `Layer`).
 
     Raises:
-        ValueError: for a factor outside [0, 1], or an unknown mode.
+        ValueError: for a factor outside [-1, 1], or an unknown mode.
 
     Example:
         >>> import torch, treadle
@@ -314,7 +314,7 @@ class RandomShear(AffineLayer):
             **kwargs,
         )
         self.x_factor, self.y_factor = (
-            strength_range("RandomShear", name, value, (0, 1))
+            strength_range("RandomShear", name, value, (-1, 1))
             for name, value in (("x_factor", x_factor), ("y_factor", y_factor))
         )
 

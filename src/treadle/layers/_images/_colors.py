@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -25,6 +25,7 @@ class ColorLayer(RandomImageLayer):
     """What these layers share: three channels, a strength per image, and a value range."""
 
     _channels = (3,)
+    _bounds: ClassVar[Range] = (0, 1)
 
     def __init__(
         self,
@@ -35,7 +36,7 @@ class ColorLayer(RandomImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.factor = strength_range(type(self).__name__, "factor", factor, (0, 1))
+        self.factor = strength_range(type(self).__name__, "factor", factor, self._bounds)
         self.value_range = value_range_of(type(self).__name__, value_range)
 
     def _draw(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -92,15 +93,15 @@ class RandomSaturation(ColorLayer):
     """Multiplies the saturation of each image by `factor / (1 - factor)`.
 
     Args:
-        factor: 0 makes images grey, 0.5 changes nothing, 1 makes colours pure: a pair to draw from, or a number for
-            (0, number); in [0, 1].
+        factor: 0 (and less) makes images grey, 0.5 changes nothing, 1 makes colours pure: a pair to draw from, or a
+            number for (0, number); in [-1, 1].
         value_range: The lowest and highest pixel value.
         data_format: `"channels_last"` or `"channels_first"`.
         seed: An integer for a random stream of the layer's own.
         **kwargs: `name`, `dtype` (see `Layer`).
 
     Raises:
-        ValueError: for a factor outside [0, 1].
+        ValueError: for a factor outside [-1, 1].
         ShapeError: for images without three channels.
 
     Example:
@@ -112,6 +113,8 @@ class RandomSaturation(ColorLayer):
     Reference:
         Smith, 1978, Color Gamut Transform Pairs.
     """
+
+    _bounds = (-1, 1)
 
     def _draw(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         factor = self._uniform(self.factor, images).clamp_max(1 - 1e-6)
@@ -131,14 +134,15 @@ class RandomColorDegeneration(ColorLayer):
     """Blends each image with its grey version: `x + factor * (grey - x)`.
 
     Args:
-        factor: 0 changes nothing, 1 makes images grey: a pair to draw from, or a number for (0, number); in [0, 1].
+        factor: 0 changes nothing, 1 makes images grey, -1 doubles the distance from grey: a pair to draw from, or a
+            number for (0, number); in [-1, 1].
         value_range: The lowest and highest pixel value.
         data_format: `"channels_last"` or `"channels_first"`.
         seed: An integer for a random stream of the layer's own.
         **kwargs: `name`, `dtype` (see `Layer`).
 
     Raises:
-        ValueError: for a factor outside [0, 1].
+        ValueError: for a factor outside [-1, 1].
         ShapeError: for images without three channels.
 
     Example:
@@ -150,6 +154,8 @@ class RandomColorDegeneration(ColorLayer):
     Reference:
         Cubuk et al., 2018, AutoAugment, https://arxiv.org/abs/1805.09501
     """
+
+    _bounds = (-1, 1)
 
     def _transform(self, images: torch.Tensor, drawn: dict[str, torch.Tensor]) -> torch.Tensor:
         gray = ops.image.rgb_to_grayscale(images, _FIRST)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from treadle.layers._checks import choice, fraction, positive_int, positive_number
+from treadle.layers._checks import choice, positive_int, positive_number
 from treadle.layers._family import FAMILY
 from treadle.layers._images._affine import (
     RandomRotation,
@@ -22,6 +22,7 @@ from treadle.layers._images._random_image_layer import (
     RandomImageLayer,
     Range,
     per_image,
+    strength_range,
     value_range_of,
 )
 from treadle.layers._images._sampling import INTERPOLATIONS
@@ -39,7 +40,7 @@ class PolicyLayer(RandomImageLayer):
     def __init__(
         self,
         value_range: Any,
-        factor: float,
+        factor: Any,
         interpolation: str,
         seed: int | None,
         data_format: str | None,
@@ -48,7 +49,7 @@ class PolicyLayer(RandomImageLayer):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         owner = type(self).__name__
         self.value_range = value_range_of(owner, value_range)
-        self.factor = fraction(owner, "factor", factor)
+        self.factor = strength_range(owner, "factor", factor, (0, 1))
         self.interpolation = choice(owner, "interpolation", interpolation, INTERPOLATIONS)
         # Past Layer, as these are arithmetic, not parts with weights or a mode of their own.
         self.__dict__["_parts"] = ()
@@ -85,28 +86,29 @@ def _reads_are_free(images: torch.Tensor) -> bool:
 
 
 def _augmentations(
-    value_range: Range, factor: float, interpolation: str, *, colors: bool
+    value_range: Range, factor: Range, interpolation: str, *, colors: bool
 ) -> list[ImageLayer]:
-    """Return the augmentations of both papers at a strength in [0, 1]."""
-    bits = max(1, round(8 - 7 * factor))
+    """Return the augmentations of both papers at strengths in [0, 1]."""
+    low, high = factor
+    bits = max(1, round(8 - 7 * high)), round(8 - 7 * low)
     moved: dict[str, Any] = {"interpolation": interpolation}
     parts: list[ImageLayer] = [
         AutoContrast(value_range),
         Equalization(value_range),
-        RandomPosterization((bits, 8), value_range),
-        Solarization(0.0, (1 - factor, 1.0), value_range),
-        RandomRotation(factor, **moved),
-        RandomShear((0.0, factor), 0.0, **moved),
-        RandomShear(0.0, (0.0, factor), **moved),
-        RandomTranslation(factor, 0.0, **moved),
-        RandomTranslation(0.0, factor, **moved),
+        RandomPosterization(bits, value_range),
+        Solarization(0.0, (1 - high, 1 - low), value_range),
+        RandomRotation(high, **moved),
+        RandomShear(factor, 0.0, **moved),
+        RandomShear(0.0, factor, **moved),
+        RandomTranslation(high, 0.0, **moved),
+        RandomTranslation(0.0, high, **moved),
     ]
     if colors:
         parts += [
-            RandomBrightness(factor, value_range),
-            RandomColorDegeneration((0.0, factor), value_range),
-            RandomContrast(factor, value_range),
-            RandomSharpness((0.5 - factor / 2, 0.5 + factor / 2), value_range),
+            RandomBrightness(high, value_range),
+            RandomColorDegeneration(factor, value_range),
+            RandomContrast(high, value_range),
+            RandomSharpness((0.5 - high / 2, 0.5 + high / 2), value_range),
         ]
     return parts
 
@@ -121,7 +123,8 @@ class RandAugment(PolicyLayer):
     Args:
         value_range: The lowest and highest pixel value.
         num_ops: How many augmentations each image gets, one after the other.
-        factor: Their strength, in [0, 1].
+        factor: Their strength, in [0, 1]: a pair to draw from, or a number for (0, number). What has two directions, as
+            rotation has, takes either, up to the larger number.
         interpolation: `"bilinear"` or `"nearest"`.
         seed: An integer for a random stream of the layer's own.
         data_format: `"channels_last"` or `"channels_first"`.
@@ -144,7 +147,7 @@ class RandAugment(PolicyLayer):
         self,
         value_range: Any = (0, 255),
         num_ops: int = 2,
-        factor: float = 0.5,
+        factor: Any = 0.5,
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
@@ -173,7 +176,7 @@ class AugMix(PolicyLayer):
         value_range: The lowest and highest pixel value.
         num_chains: The number of chains.
         chain_depth: The largest number of augmentations in a chain; each image's is drawn from 0 to this.
-        factor: The strength of the augmentations, in [0, 1].
+        factor: The strength of the augmentations, as `RandAugment` has it.
         alpha: The parameter of both distributions, > 0.
         all_ops: Whether brightness, greyness, contrast and sharpness are among the augmentations.
         interpolation: `"bilinear"` or `"nearest"`.
@@ -199,7 +202,7 @@ class AugMix(PolicyLayer):
         value_range: Any = (0, 255),
         num_chains: int = 3,
         chain_depth: int = 3,
-        factor: float = 0.3,
+        factor: Any = 0.3,
         alpha: float = 1.0,
         all_ops: bool = True,
         interpolation: str = "bilinear",

@@ -139,7 +139,9 @@ def strength_range(
     lowest, highest = float(min(numbers)), float(max(numbers))
     if pair:
         return lowest, highest
-    return (-abs(highest), abs(highest)) if symmetric else (min(start, highest), highest)
+    return (
+        (-abs(highest), abs(highest)) if symmetric else (min(start, highest), max(start, highest))
+    )
 
 
 def value_range_of(owner: str, value: Any) -> Range:
