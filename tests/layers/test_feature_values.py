@@ -84,6 +84,19 @@ def test_statistics_travel_in_state_dicts_and_training_leaves_them() -> None:
     assert half(torch.ones(1, 2)).dtype == torch.bfloat16 and half.mean.dtype == torch.float32
 
 
+def test_layers_are_built_from_what_others_were_built_for() -> None:
+    layer, other = layers.Normalization(), layers.Normalization()
+    assert layer.get_build_config() is None
+    layer.adapt([[1.0, 2.0], [3.0, 6.0]])
+    assert layer.get_build_config() == {"input_shape": (None, 2)}
+    other.build_from_config({"input_shape": [None, 2]})
+    other.set_weights(layer.get_weights())
+    torch.testing.assert_close(other(torch.ones(1, 2)), layer(torch.ones(1, 2)))
+    two = layers.Add()
+    two.build_from_config({"input_shape": [[None, 2], [None, 2]]})
+    assert two.built and two.get_build_config() == {"input_shape": [(None, 2), (None, 2)]}
+
+
 # ---- Discretization
 
 

@@ -181,6 +181,16 @@ def _shapes_of(structure: Any) -> Any:
     )
 
 
+def as_shape(shape: Any) -> Any:
+    """Return lists of sizes, as JSON has them, as tuples, inside any structure."""
+    if isinstance(shape, dict):
+        return {key: as_shape(part) for key, part in shape.items()}
+    if not isinstance(shape, (list, tuple)):
+        return shape
+    parts = [as_shape(part) for part in shape]
+    return parts if any(isinstance(part, (tuple, list, dict)) for part in parts) else tuple(parts)
+
+
 def accept_input_shape(layer: Layer, kwargs: dict[str, Any]) -> None:
     """Take Keras's `input_shape=` and `input_dim=` arguments, which a Sequential model reads."""
     if "input_dim" in kwargs:

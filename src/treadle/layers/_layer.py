@@ -314,6 +314,17 @@ class Layer(_core.Recorded, graph.RecordsItself, _core.VariableOwner):
         """Return a new layer from what `get_config` returned."""
         return _call.from_config(cls, config, super().from_config)
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return what `build` was given, None before; `build_from_config` builds another layer alike."""
+        shape = getattr(self, "_build_shape", None)
+        return None if shape is None else {"input_shape": shape}
+
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
+        """Build the layer for what `get_build_config` returned, unless it is built."""
+        if config and config.get("input_shape") is not None and not self.built:
+            _call.build(self, _call.as_shape(config["input_shape"]))
+            _call.finish_building(self)
+
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Return the output's shape for an input shape, by running the layer on probes."""
         return _call.output_shape(self, *args, **kwargs)
