@@ -88,6 +88,9 @@ def pets(tmp_path: Path) -> Path:
             pixels = np.full((8, 12, 3), colour + number, "uint8")
             Image.fromarray(pixels).save(place / f"{number}.png")
     (tmp_path / "cat" / "notes.md").write_text("no image")
+    (tmp_path / ".ipynb_checkpoints").mkdir()  # hidden, and no class
+    for hidden in (".ipynb_checkpoints/0.png", "dog/._0.png"):
+        (tmp_path / hidden).write_bytes(b"no image")
     return tmp_path
 
 
@@ -343,6 +346,27 @@ HOSTILE: dict[str, Any] = {
     "link.zip": lambda path: zipped(path, "a", link=True),
     "broken.zip": lambda path: path.write_bytes(b"PK\x03\x04 broken"),
 }
+
+
+@pytest.mark.parametrize("name", ["bomb.zip", "bomb.tar.gz", "many.zip"])
+def test_archives_that_grow_too_much_are_refused_whole(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("treadle.utils._download._MOST_BYTES", 2**20)
+    content = {"a": bytes(2**21)} if name.startswith("bomb") else {str(i): b"" for i in range(3000)}
+    if name.endswith("zip"):
+        with zipfile.ZipFile(server.folder / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            for member, data in content.items():
+                archive.writestr(member, data)
+        monkeypatch.setattr("treadle.utils._download._MOST_RATIO", 1)
+    else:
+        with tarfile.open(server.folder / name, "w:gz") as archive:
+            info = tarfile.TarInfo("a")
+            info.size = 2**21
+            archive.addfile(info, io.BytesIO(content["a"]))
+    with pytest.raises(DataError, match=r"(?s)cannot be unpacked.*times its own size.*file_hash"):
+        utils.get_file(origin=f"{server.url}/{name}", extract=True, cache_dir=tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [name]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -56,6 +56,7 @@ def list_folder(
     if inferred and labels != "inferred":
         raise _core.unknown_name("value of `labels`", labels, ["inferred"])
     names = sorted(part.name for part in root.iterdir() if part.is_dir()) if inferred else []
+    names = [name for name in names if not name.startswith(".")]
     if inferred and class_names is not None:
         if set(class_names) != set(names):
             raise ValueError(
@@ -87,14 +88,15 @@ def list_folder(
 
 
 def _files(top: Path, suffixes: Sequence[str], follow_links: bool) -> list[str]:
-    found: list[str] = []
-    for folder, _, files in sorted(os.walk(top, followlinks=follow_links)):
+    found: list[tuple[str, str]] = []
+    for folder, folders, files in os.walk(top, followlinks=follow_links):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
-            os.path.join(folder, name)
-            for name in sorted(files)
-            if name.lower().endswith(tuple(suffixes))
+            (folder, name)
+            for name in files
+            if name.lower().endswith(tuple(suffixes)) and not name.startswith(".")
         ]
-    return found
+    return [os.path.join(*parts) for parts in sorted(found)]
 
 
 def split_folder(

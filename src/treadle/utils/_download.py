@@ -17,6 +17,8 @@ import pooch
 from treadle import _core
 
 _SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tar", ".zip", ".tbz")
+_MOST_BYTES = 2**30  # that an archive may hold whatever its size; beyond, it is bounded by
+_MOST_RATIO = 100  # bytes for each of its own
 _HASH_LENGTHS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
@@ -36,7 +38,8 @@ def get_file(
     """Return the path of a file, downloaded if it is not in the cache.
 
     A download appears under its name only when it is whole and its hash is right. Archives are unpacked beside
-    it; one with a member that would leave its folder, or a link, is refused whole.
+    it; one with a member that would leave its folder, or a link, is refused whole, and so is one that holds over a
+    gigabyte and a hundred times its own size, or more than there is room for.
 
     Args:
         fname: The name in the cache; the last part of `origin` by default.
@@ -173,21 +176,42 @@ def _unpack(archive: Path, target: Path, archive_format: str | Sequence[str] | N
 
 
 def _untar(archive: Path, folder: str) -> None:
+    room = _room(archive, folder)
     with tarfile.open(archive) as opened:
-        for member in opened.getmembers():
+        for member in opened:
             if not (member.isfile() or member.isdir()):
                 raise _unsafe(archive, f"the link or device {member.name!r:.80}")
             _check_member(archive, member.name)
+            room = _left(archive, room, member.size)
         opened.extractall(folder, filter="data")
 
 
 def _unzip(archive: Path, folder: str) -> None:
+    room = _room(archive, folder)
     with zipfile.ZipFile(archive) as opened:
         for member in opened.infolist():
             if stat.S_ISLNK(member.external_attr >> 16):
                 raise _unsafe(archive, f"the link {member.filename!r:.80}")
             _check_member(archive, member.filename)
+            # No more than the declared size is ever read of a member.
+            room = _left(archive, room, member.file_size)
         opened.extractall(folder)
+
+
+def _room(archive: Path, folder: str) -> int:
+    """Return how many bytes an archive may unpack to."""
+    most = max(_MOST_BYTES, _MOST_RATIO * archive.stat().st_size)
+    return min(most, shutil.disk_usage(folder).free)
+
+
+def _left(archive: Path, room: int, size: int) -> int:
+    """Return what is left of the room after a member; an empty one takes a little, too."""
+    left = room - size - 512
+    if left < 0:
+        raise _unsafe(
+            archive, f"more than {_MOST_RATIO} times its own size, or than there is room for"
+        )
+    return left
 
 
 def _check_member(archive: Path, name: str) -> None:
