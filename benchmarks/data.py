@@ -1,14 +1,16 @@
 """The data pipeline against torch's DataLoader and hand-written loops: `python -m benchmarks.data`.
 
-Shuffling and batching 50,000 rows of 784 floats in memory; a Python function on each of 20,000 rows; and the memory
-that shuffling row numbers takes.
+Shuffling and batching 50,000 rows of 784 floats in memory; a cheap Python function on each of 20,000 rows; a costly
+one, that holds the interpreter, on each of 400, in threads and in processes; the memory of shuffled row numbers.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -52,6 +54,7 @@ def python_map(rounds: int) -> dict[str, float]:
         return features * 2 + 1, label
 
     dataset = Dataset.from_tensor_slices((x, y)).map(function).batch(BATCH)
+    loader = DataLoader(_Mapped(x, y, function), batch_size=BATCH)
 
     def by_hand() -> None:
         for begin in range(0, len(x), BATCH):
@@ -59,11 +62,59 @@ def python_map(rounds: int) -> dict[str, float]:
             torch.stack([row[0] for row in rows]), torch.stack([row[1] for row in rows])
 
     contenders: dict[str, Callable[[], object]] = {
+        "torch DataLoader": lambda: _drain(loader),
         "hand-written loop": by_hand,
         "treadle, map": lambda: _drain(dataset),
     }
     seconds = alternate(contenders, rounds)
-    return report("a Python map", seconds, "hand-written loop", len(x) / 1e6, "us a row")
+    return report("a cheap Python map", seconds, "torch DataLoader", len(x) / 1e6, "us a row")
+
+
+class _Mapped(torch.utils.data.Dataset[Any]):
+    """A function applied to rows, in the manner of torch."""
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor, function: Callable[..., Any]) -> None:
+        self.x, self.y, self.function = x, y, function
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.function(self.x[index], self.y[index])
+
+
+def costly(features: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hold the interpreter for some milliseconds."""
+    total = 0
+    for number in range(60_000):
+        total += number * number
+    return features + total % 7, label
+
+
+def costly_map(rounds: int, workers: int) -> dict[str, float]:
+    """Print and return the time of a costly Python function, relative to a DataLoader with as many workers."""
+    x, y = torch.rand(400, 784), torch.arange(400)
+    rows = Dataset.from_tensor_slices((x, y))
+    options: dict[str, dict[str, Any]] = {
+        "treadle, map": {},
+        f"treadle, map, {workers} threads": {"num_parallel_calls": workers},
+        f"treadle, map, {workers} processes": {
+            "num_parallel_calls": workers,
+            "use_multiprocessing": True,
+        },
+    }
+    loader = DataLoader(
+        _Mapped(x, y, costly), batch_size=BATCH, num_workers=workers, persistent_workers=True
+    )
+    contenders: dict[str, Callable[[], object]] = {"torch DataLoader": lambda: _drain(loader)}
+    for name, option in options.items():
+        mapped = rows.map(costly, **option).batch(BATCH)
+        contenders[name] = lambda mapped=mapped: _drain(mapped)
+    for run in contenders.values():  # workers start
+        run()
+    seconds = alternate(contenders, rounds)
+    title = f"a costly Python map, {workers} workers"
+    return report(title, seconds, "torch DataLoader", len(x) / 1e6, "us a row")
 
 
 def _drain(batches: object) -> None:
@@ -92,3 +143,4 @@ if __name__ == "__main__":
     subprocess.run([sys.executable, "-c", MEASURED], check=True)
     in_memory(count)
     python_map(count)
+    costly_map(count, max(2, min(8, len(os.sched_getaffinity(0)))))
