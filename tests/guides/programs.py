@@ -5,6 +5,7 @@ The guides lie beside the repository, in ../shared/guides; nothing of them is ke
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import textwrap
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Guide:
         preamble: What a guide of fragments leaves to its reader.
         mends: Its slips.
         seed: What the program starts from, so that a test sees the same numbers each time.
+        until: The heading before which the program ends; all of the guide where it is empty.
     """
 
     file: str
@@ -42,10 +44,14 @@ class Guide:
     preamble: str = ""
     mends: tuple[Mend, ...] = field(default=())
     seed: int = 1
+    until: str = ""
 
     def program(self) -> str:
         """Return the program: all code blocks in order, shell lines left out, slips mended."""
         text = (GUIDES / self.file).read_text(encoding="utf-8")
+        if self.until:
+            text, sep, _ = text.partition(f"\n{self.until}")
+            assert sep, f"not in {self.file}: {self.until!r}"
         source = "\n".join(SHELL_LINE.sub("", block) for block in code_blocks(text, self.fence))
         for mend in self.mends:
             assert source.count(mend.old) == mend.times, f"not in {self.file}: {mend.old!r}"
@@ -87,6 +93,20 @@ FIT = Guide(
         Mend("/full_path_to_your_logs", "logs", "a placeholder for the reader's own path", times=2),
     ),
 )
+# Writes down what each `fit` of a program returned, and which checkpoints lay there then.
+KEEP_RUNS = """
+import atexit, glob, json
+import treadle
+_runs, _fit = [], treadle.training.Trainer.fit
+def _kept(self, *args, **kwargs):
+    history = _fit(self, *args, **kwargs)
+    files = sorted(glob.glob('mymodel_*'))
+    _runs.append({'asked': kwargs.get('epochs', 1), 'history': history.history, 'files': files})
+    return history
+treadle.training.Trainer.fit = _kept
+atexit.register(lambda: open('runs.json', 'w').write(json.dumps(_runs)))
+"""
+PART_ONE = dataclasses.replace(FIT, until="## Part II", preamble=KEEP_RUNS)
 TAPE = Guide("custom_loop_gradient_tape.md")
 TORCH = Guide("custom_loop_torch.md")
 NOTES = Guide(
@@ -125,3 +145,15 @@ def cut_short(source: str) -> str:
     for pattern, new in CUTS:
         source = re.sub(pattern, new, source, flags=re.MULTILINE)
     return source
+
+
+def with_few_epochs(source: str) -> str:
+    """Return part one for all data, with one epoch for every run but those whose numbers are looked at."""
+    kept = ("# at the end of each epoch", "callbacks=callbacks")
+    calls = re.split(r"^(?=.*\bmodel\.fit\()", source, flags=re.MULTILINE)
+    return "".join(
+        call
+        if any(mark in call for mark in kept)
+        else re.sub(r"epochs=(10|[34])\b", "epochs=1", call)
+        for call in calls
+    )
