@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,13 @@ def test_deepcopy_is_independent(row: Row) -> None:
         for weight in copied.weights:
             weight.zero_()
     torch.testing.assert_close(call(layer, inputs), before)
+
+
+@one_each
+def test_pickles(row: Row) -> None:
+    layer, inputs = row.make(), row.inputs()
+    expected = call(layer, inputs)
+    torch.testing.assert_close(call(pickle.loads(pickle.dumps(layer)), inputs), expected)
 
 
 @rows
