@@ -194,3 +194,23 @@ def test_symbolic_and_saved(name: str) -> None:
             check_same(model(tensors), expected)
             again = treadle.models.model_from_json(model.to_json())
             check_same(again(tensors), expected)
+
+
+# torch computes these on real tensors only: their shape, or an early exit, depends on values.
+NOT_ON_META = ("corrcoef", "repeat")
+
+
+def test_all_work_is_done_on_the_device_of_the_tensors() -> None:
+    """The meta device stands for an accelerator: torch mixes neither with tensors of the CPU."""
+    for row in ROWS:
+        if not row.symbolic or row.name in NOT_ON_META:
+            continue
+        letter = row.dtypes[:1]
+        with trying(row, letter):
+            result, made = call(
+                getattr(ops, row.name),
+                row,
+                lambda array: torch.tensor(as_kind(letter)(array), device="meta"),  # noqa: B023
+            )
+            tensors = [part for part in parts_of(result) if isinstance(part, torch.Tensor)]
+            assert not made or all(part.device.type == "meta" for part in tensors)

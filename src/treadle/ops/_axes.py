@@ -32,6 +32,8 @@ def reduce_over(
     function: Callable[..., Any], x: Any, axis: Any, keepdims: bool, **named: Any
 ) -> Any:
     """Return `function(x, dim=, keepdim=)` over axes; torch takes no axes at all for all axes."""
+    if isinstance(axis, int) and -x.ndim <= axis < x.ndim:
+        return function(x, dim=axis, keepdim=keepdims, **named)
     axes = axes_of(x, axis)
     if not axes and x.ndim:
         return function(x[None], dim=(0,), keepdim=False, **named)

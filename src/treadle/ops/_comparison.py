@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from treadle.ops._axes import is_whole
-from treadle.ops._convert import as_tensor, as_tensors, counting, operands
+from treadle.ops._convert import as_tensor, as_tensors, counting, operands, together
 
 
 def equal(x1: Any, x2: Any) -> Any:
@@ -140,7 +140,7 @@ def logical_and(x1: Any, x2: Any) -> Any:
         >>> treadle.ops.logical_and([True, False], [True, True])
         tensor([ True, False])
     """
-    return torch.logical_and(as_tensor(x1), as_tensor(x2))
+    return torch.logical_and(*map(as_tensor, together((x1, x2))))
 
 
 def logical_or(x1: Any, x2: Any) -> Any:
@@ -151,7 +151,7 @@ def logical_or(x1: Any, x2: Any) -> Any:
         >>> treadle.ops.logical_or([True, False], [True, True])
         tensor([True, True])
     """
-    return torch.logical_or(as_tensor(x1), as_tensor(x2))
+    return torch.logical_or(*map(as_tensor, together((x1, x2))))
 
 
 def logical_xor(x1: Any, x2: Any) -> Any:
@@ -162,7 +162,7 @@ def logical_xor(x1: Any, x2: Any) -> Any:
         >>> treadle.ops.logical_xor([True, False], [True, True])
         tensor([False,  True])
     """
-    return torch.logical_xor(as_tensor(x1), as_tensor(x2))
+    return torch.logical_xor(*map(as_tensor, together((x1, x2))))
 
 
 def logical_not(x: Any) -> Any:

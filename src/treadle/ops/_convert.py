@@ -136,20 +136,36 @@ def result_dtype(*values: Any) -> torch.dtype:
     for number in filter(is_number, values):
         dtype = _weak_dtype(number, dtype)
     if dtype is None:
-        raise ValueError("A common dtype needs at least one value.")
+        raise ValueError(
+            _core.explain(
+                "There is nothing to join.", expected="at least one tensor", got="an empty list"
+            )
+        )
     return dtype
 
 
 def operands(x1: Any, x2: Any) -> tuple[Any, Any]:
     """Return two operands of one dtype for a Python operator: a number beside a tensor stays a number."""
-    if isinstance(x1, torch.Tensor) and isinstance(x2, torch.Tensor) and x1.dtype == x2.dtype:
+    if _meet(x1, x2) or _meet(x2, x1):
         return x1, x2
-    first, second = _together((x1, x2))
+    first, second = together((x1, x2))
     if is_number(first) and is_number(second):
         dtype = result_dtype(first, second)
         return as_tensor(first, dtype), as_tensor(second, dtype)
     dtype = result_dtype(first, second)
     return _fitted(first, dtype), _fitted(second, dtype)
+
+
+def _meet(x: Any, other: Any) -> bool:
+    """Return whether `x` is a tensor and `other` needs no change beside it: the common cases, told fast."""
+    if not isinstance(x, torch.Tensor):
+        return False
+    if isinstance(other, torch.Tensor):
+        return x.dtype == other.dtype
+    kind = type(other)
+    if kind is float:
+        return x.dtype.is_floating_point
+    return kind is int and x.dtype != torch.bool
 
 
 def _fitted(x: Any, dtype: torch.dtype) -> Any:
@@ -160,13 +176,21 @@ def _fitted(x: Any, dtype: torch.dtype) -> Any:
 
 def as_tensors(values: Sequence[Any], dtype: Any = None) -> list[Any]:
     """Return all values as tensors of one dtype: `dtype`, or the one that they have in common."""
-    made = _together(values)
+    if dtype is None and len(values) and _alike(values):
+        return list(values)
+    made = together(values)
     wanted = as_dtype(dtype) or result_dtype(*made)
     # A number stays on the CPU: torch takes it beside tensors on any device, without a wait.
     return [as_tensor(value, wanted) for value in made]
 
 
-def _together(values: Sequence[Any]) -> list[Any]:
+def _alike(values: Sequence[Any]) -> bool:
+    """Return whether all values are tensors of one dtype."""
+    dtype = getattr(values[0], "dtype", None)
+    return all(isinstance(x, torch.Tensor) and x.dtype == dtype for x in values)
+
+
+def together(values: Sequence[Any]) -> list[Any]:
     """Return values with lists and arrays made tensors, on the device of the tensors among them."""
     made = [x if is_tensor(x) or is_number(x) else as_tensor(x) for x in values]
     device = next((x.device for x in values if isinstance(x, torch.Tensor) and x.dim()), None)
@@ -176,6 +200,11 @@ def _together(values: Sequence[Any]) -> list[Any]:
         new if new is old or not new.dim() else new.to(device)
         for new, old in zip(made, values, strict=True)
     ]
+
+
+def beside(x: Any, other: Any) -> Any:
+    """Return the tensor `x` on the device of the tensor `other`; symbolic ones have none yet."""
+    return x if is_symbolic(x) or is_symbolic(other) else x.to(other.device)
 
 
 def as_floating(x: Any) -> Any:

@@ -12,6 +12,7 @@ from treadle.ops._convert import (
     as_dtype,
     as_size,
     as_tensor,
+    beside,
     cast,
     floating_pair,
     is_number,
@@ -134,7 +135,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     x = as_tensor(x)
     if is_number(fill_value):
         return torch.full_like(x, fill_value, dtype=as_dtype(dtype))
-    value = as_tensor(fill_value, as_dtype(dtype) or x.dtype)
+    value = beside(as_tensor(fill_value, as_dtype(dtype) or x.dtype), x)
     return torch.clone(torch.broadcast_to(value, sizes_of(x)))
 
 
@@ -221,10 +222,11 @@ def linspace(
         tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     start, stop = floating_pair(start, stop)
-    start, stop = torch.broadcast_tensors(start, stop)
+    larger = start if start.ndim else stop
+    start, stop = torch.broadcast_tensors(beside(start, larger), beside(stop, larger))
     parts = builtins.max(num - 1 if endpoint else num, 1)
     share = torch.arange(num, dtype=start.dtype) / parts  # (num,)
-    share = torch.reshape(share, (num, *(1 for _ in range(start.ndim))))
+    share = torch.reshape(beside(share, start), (num, *(1 for _ in range(start.ndim))))
     result = torch.movedim(torch.lerp(start[None], stop[None], share), 0, axis)
     result = as_tensor(result, dtype)
     return (result, (stop - start) / parts) if retstep else result
@@ -299,7 +301,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     count = sizes_of(x)[0] if N is None else N
     powers = torch.arange(count, dtype=torch.int32)
     powers = powers if increasing else torch.flip(powers, (0,))
-    return torch.pow(torch.unsqueeze(x, 1), cast(powers, x.dtype))
+    return torch.pow(torch.unsqueeze(x, 1), beside(cast(powers, x.dtype), x))
 
 
 def bartlett(x: Any) -> Any:

@@ -7,7 +7,15 @@ from typing import Any
 
 import torch
 
-from treadle.ops._convert import as_floating, as_tensor, cast, counting, floating_pair, operands
+from treadle.ops._convert import (
+    as_floating,
+    as_tensor,
+    cast,
+    counting,
+    floating_pair,
+    operands,
+    together,
+)
 
 
 def exp(x: Any) -> Any:
@@ -174,6 +182,7 @@ def ldexp(x1: Any, x2: Any) -> Any:
         >>> treadle.ops.ldexp([0.75, 1.5], [1, 2])
         tensor([1.5000, 6.0000])
     """
+    x1, x2 = together((x1, x2))
     return torch.ldexp(as_floating(x1), as_tensor(x2))
 
 

@@ -8,7 +8,16 @@ from typing import Any
 
 import torch
 
-from treadle.ops._convert import as_size, as_tensor, as_tensors, cast, sizes_of, values_needed
+from treadle.ops._convert import (
+    as_size,
+    as_tensor,
+    as_tensors,
+    beside,
+    cast,
+    sizes_of,
+    together,
+    values_needed,
+)
 
 
 def get_item(x: Any, key: Any) -> Any:
@@ -38,6 +47,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     x, indices = as_tensor(x), cast(as_tensor(indices), torch.int64)
     if axis is None:
         x, axis = torch.reshape(x, (-1,)), 0
+    if indices.ndim:  # a single index stays on the CPU, where reading it is no wait
+        indices = beside(indices, x)
     before = [slice(None)] * (axis % x.ndim)
     return operator.getitem(x, (*before, indices))
 
@@ -51,7 +62,8 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
         tensor([[2],
                 [3]], dtype=torch.int32)
     """
-    x, indices = as_tensor(x), cast(as_tensor(indices), torch.int64)
+    x = as_tensor(x)
+    indices = beside(cast(as_tensor(indices), torch.int64), x)
     if axis is None:
         x, indices, axis = torch.reshape(x, (-1,)), torch.reshape(indices, (-1,)), 0
     indices = torch.where(indices < 0, indices + sizes_of(x)[axis], indices)
@@ -66,11 +78,10 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
         >>> treadle.ops.where([True, False], [1, 2], 0)
         tensor([1, 0], dtype=torch.int32)
     """
-    condition = as_tensor(condition)
     if x1 is None and x2 is None:
         return nonzero(condition)
-    x1, x2 = as_tensors((x1, x2))
-    return torch.where(cast(condition, torch.bool), x1, x2)
+    condition, x1, x2 = together((condition, x1, x2))
+    return torch.where(as_tensor(condition, torch.bool), *as_tensors((x1, x2)))
 
 
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
@@ -83,9 +94,11 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
         ... )
         tensor([1, 2, 9], dtype=torch.int32)
     """
-    *choices, result = as_tensors((*choicelist, default))
-    for condition, choice in reversed(list(zip(condlist, choices, strict=True))):
-        result = torch.where(cast(as_tensor(condition), torch.bool), choice, result)
+    values = together((*condlist, *choicelist, default))
+    conditions = values[: len(condlist)]
+    *choices, result = as_tensors(values[len(condlist) :])
+    for condition, choice in reversed(list(zip(conditions, choices, strict=True))):
+        result = torch.where(as_tensor(condition, torch.bool), choice, result)
     return result
 
 

@@ -14,6 +14,7 @@ from treadle.ops._convert import (
     as_floating,
     as_tensor,
     as_tensors,
+    beside,
     cast,
     floating_pair,
     sizes_of,
@@ -108,7 +109,7 @@ def quantiles(function: Any, x: Any, q: Any, axis: Any, method: str, keepdims: b
     # torch computes quantiles in float32 and float64 only.
     wide = x if x.dtype == torch.float64 else cast(x, torch.float32)
     axes = axes_of(x, axis)
-    q = as_tensor(q, wide.dtype)
+    q = beside(as_tensor(q, wide.dtype), wide)
     result = function(
         merged_last(wide, axes), torch.reshape(q, (-1,)), dim=-1, interpolation=method
     )
@@ -144,7 +145,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
         )
     x = cast(as_tensor(x), torch.int64)
     length = builtins.max(minlength, int(x.max()) + 1 if x.numel() else 0)
-    counted = torch.ones_like(x, dtype=torch.int32) if weights is None else as_tensor(weights)
+    counted = (
+        torch.ones_like(x, dtype=torch.int32) if weights is None else beside(as_tensor(weights), x)
+    )
     zeros = torch.zeros((*x.shape[:-1], length), dtype=counted.dtype, device=x.device)
     return zeros.scatter_add(-1, x, counted)
 
@@ -166,7 +169,11 @@ def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) 
         (tensor([1, 2, 1], dtype=torch.int32), tensor([1., 2., 3., 4.]))
     """
     x = torch.reshape(as_floating(x), (-1,))
-    low, high = torch.aminmax(x) if range is None else as_tensors(range, x.dtype)
+    low, high = (
+        torch.aminmax(x)
+        if range is None
+        else (beside(end, x) for end in as_tensors(range, x.dtype))
+    )
     single = low == high
     low, high = torch.where(single, low - 0.5, low), torch.where(single, high + 0.5, high)
     edges = torch.lerp(low, high, torch.linspace(0, 1, bins + 1, dtype=x.dtype, device=low.device))
