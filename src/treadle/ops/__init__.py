@@ -18,6 +18,7 @@ from treadle.ops._comparison import (
     allclose, equal, greater, greater_equal, isclose, isfinite, isin, isinf, isnan, isneginf,
     isposinf, less, less_equal, logical_and, logical_not, logical_or, logical_xor, not_equal,
 )
+from treadle.ops._convert import result_dtype
 from treadle.ops._control import (
     associative_scan, cond, custom_gradient, fori_loop, map, scan, switch, vectorized_map,
     while_loop,
