@@ -1,8 +1,4 @@
-"""Random rotation, translation, zoom and shear: each an affine map per image, looked up in one pass.
-
-Maps are eight numbers (a0, a1, a2, b0, b1, b2, 0, 0): the new pixel at (x, y) is the old one at
-(a0 x + a1 y + a2, b0 x + b1 y + b2).
-"""
+"""Random rotation, translation, zoom and shear."""
 
 from __future__ import annotations
 
@@ -11,66 +7,9 @@ from typing import Any
 
 import torch
 
-from treadle.layers._checks import choice
 from treadle.layers._family import FAMILY
-from treadle.layers._images._random_image_layer import (
-    RandomImageLayer,
-    strength_range,
-)
-from treadle.layers._images._sampling import FILL_MODES, INTERPOLATIONS, look_up
-
-
-class AffineLayer(RandomImageLayer):
-    """What affine layers share: how pixels between pixels and outside of the image are made."""
-
-    _geometric = True
-
-    def __init__(
-        self,
-        *,
-        fill_mode: str,
-        interpolation: str,
-        fill_value: float,
-        seed: int | None,
-        data_format: str | None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        owner = type(self).__name__
-        self.fill_mode = choice(owner, "fill_mode", fill_mode, FILL_MODES)
-        self.interpolation = choice(owner, "interpolation", interpolation, INTERPOLATIONS)
-        self.fill_value = fill_value
-
-    def _maps(self, drawn: dict[str, torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
-        """Return the maps (batch, 8) for images of a size (height, width)."""
-        raise NotImplementedError
-
-    def _look_up(
-        self, images: torch.Tensor, drawn: dict[str, torch.Tensor], interpolation: str
-    ) -> torch.Tensor:
-        height, width = images.shape[2:]
-        a0, a1, a2, b0, b1, b2 = self._maps(drawn, (height, width))[:, :6, None, None].unbind(1)
-        y = torch.arange(height, dtype=a0.dtype, device=a0.device)[:, None]
-        x = torch.arange(width, dtype=a0.dtype, device=a0.device)
-        # Sums of one row and one column each: (batch, 1, width) and (batch, height, 1).
-        columns, rows = a0 * x + (a1 * y + a2), b0 * x + (b1 * y + b2)
-        return look_up(images, rows, columns, interpolation, self.fill_mode, self.fill_value)
-
-    def _transform(self, images: torch.Tensor, drawn: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self._look_up(images, drawn, self.interpolation)
-
-    def _transform_masks(self, masks: torch.Tensor, drawn: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self._look_up(masks, drawn, "nearest")
-
-
-def _rows(*columns: torch.Tensor | float) -> torch.Tensor:
-    """Return maps (batch, 8) from six columns, of which those that are tensors are (batch,)."""
-    like = next(column for column in columns if isinstance(column, torch.Tensor))
-    whole = [
-        column if isinstance(column, torch.Tensor) else torch.full_like(like, column)
-        for column in (*columns, 0.0, 0.0)
-    ]
-    return torch.stack(whole, 1)
+from treadle.layers._images._affine_layer import AffineLayer, maps_of
+from treadle.layers._images._random_image_layer import strength_range
 
 
 @FAMILY.member()
@@ -128,7 +67,7 @@ class RandomRotation(AffineLayer):
     def _maps(self, drawn: dict[str, torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
         cosine, sine = drawn["angle"].cos(), drawn["angle"].sin()
         y, x = (size[0] - 1) / 2, (size[1] - 1) / 2
-        return _rows(
+        return maps_of(
             cosine, -sine, x - cosine * x + sine * y, sine, cosine, y - sine * x - cosine * y
         )
 
@@ -192,7 +131,7 @@ class RandomTranslation(AffineLayer):
         }
 
     def _maps(self, drawn: dict[str, torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
-        return _rows(1.0, 0.0, -drawn["right"], 0.0, 1.0, -drawn["down"])
+        return maps_of(1.0, 0.0, -drawn["right"], 0.0, 1.0, -drawn["down"])
 
 
 @FAMILY.member()
@@ -261,7 +200,7 @@ class RandomZoom(AffineLayer):
     def _maps(self, drawn: dict[str, torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
         height, width = drawn["height"], drawn["width"]
         y, x = (size[0] - 1) / 2, (size[1] - 1) / 2
-        return _rows(width, 0.0, x - width * x, 0.0, height, y - height * y)
+        return maps_of(width, 0.0, x - width * x, 0.0, height, y - height * y)
 
 
 @FAMILY.member()
@@ -326,4 +265,4 @@ class RandomShear(AffineLayer):
         }
 
     def _maps(self, drawn: dict[str, torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
-        return _rows(1.0, drawn["x"], 0.0, drawn["y"], 1.0, 0.0)
+        return maps_of(1.0, drawn["x"], 0.0, drawn["y"], 1.0, 0.0)

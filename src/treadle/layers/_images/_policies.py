@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from treadle import _core
 from treadle.layers._checks import choice, positive_int, positive_number
 from treadle.layers._family import FAMILY
 from treadle.layers._images._affine import (
@@ -82,7 +83,8 @@ class PolicyLayer(RandomImageLayer):
 
 def _reads_are_free(images: torch.Tensor) -> bool:
     """Return whether the images of one augmentation can be picked out, rather than all be augmented and some taken."""
-    return images.device.type == "cpu" and not torch.compiler.is_compiling()
+    recorded = torch.compiler.is_compiling() or _core.tracing.recorder is not None
+    return images.device.type == "cpu" and not recorded
 
 
 def _augmentations(
