@@ -17,6 +17,7 @@ from treadle import layers
 from treadle.saving._errors import BUILD_ERRORS, corrupt
 from treadle.saving._hdf5 import as_stored, datasets_of, open_hdf5, read_text, write_tensor
 from treadle.saving._optimizer_state import is_built, load_state, state_tensors
+from treadle.saving._shards import shards_of
 from treadle.saving._stored import Stored
 from treadle.saving._walk import Part, parts_of
 from treadle.saving._weights import Slot, match, read_all, report, warn_not_finite, write_all
@@ -84,12 +85,14 @@ def load_keras_weights(
     optimizer: bool = True,
 ) -> None:
     """Read weights into `model`; it is changed only when everything in the file was found to fit."""
-    with open_hdf5(source, where) as file:
-        datasets = datasets_of(file, where)
-        stored = _all_stored(datasets, where)
+    with contextlib.ExitStack() as stack:
+        files = [
+            (stack.enter_context(open_hdf5(part, place)), place)
+            for part, place in shards_of(source, where)
+        ]
+        stored, names = _contents(files, where)
         state = {key: stored.pop(key) for key in list(stored) if key.startswith(_OPTIMIZER)}
         parts = parts_of(model)
-        names = _names_in_file(file, where)
         parts = _by_name(parts, names) if by_name else _renamed(parts, names)
         own = _take_custom(parts, stored)
         pairs, differences = match(slots_of(parts), stored, partial=by_name)
@@ -127,6 +130,22 @@ def stored_headers(source: Path, where: str) -> dict[str, Stored]:
     with open_hdf5(source, where) as file:
         stored = _all_stored(datasets_of(file, where), where)
     return {key: item for key, item in stored.items() if not key.startswith(_OPTIMIZER)}
+
+
+def _contents(
+    files: Sequence[tuple[h5py.File, str]], where: str
+) -> tuple[dict[str, Stored], dict[str, str]]:
+    """Return all tensors of one or several files by path, and the names that the files keep for paths."""
+    stored: dict[str, Stored] = {}
+    names: dict[str, str] = {}
+    for file, place in files:
+        found = _all_stored(datasets_of(file, place), place)
+        twice = stored.keys() & found.keys()
+        if twice:
+            raise corrupt(where, f"{min(twice)!r:.80} in two files", "each tensor once")
+        stored.update(found)
+        names.update(_names_in_file(file, place))
+    return stored, names
 
 
 def _all_stored(datasets: dict[str, h5py.Dataset], where: str) -> dict[str, Stored]:

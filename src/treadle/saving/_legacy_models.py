@@ -1,4 +1,4 @@
-"""Whole-model `.h5` files of Keras 1 and 2, which Keras 3 still writes and reads: configuration and weights."""
+"""Whole-model `.h5` files of Keras 1 and 2, which Keras 3 still writes and reads: configuration, weights, optimizer."""
 
 from __future__ import annotations
 
@@ -9,19 +9,35 @@ from typing import Any
 
 import h5py
 import numpy as np
+import torch
 
 from treadle import _core, layers
 from treadle.saving._config import build_model, compile_from_config
 from treadle.saving._config_check import checked
 from treadle.saving._errors import corrupt
-from treadle.saving._hdf5 import as_stored, datasets_of, open_hdf5, read_text, write_tensor
+from treadle.saving._hdf5 import (
+    as_stored,
+    datasets_of,
+    open_hdf5,
+    read_text,
+    read_texts,
+    write_tensor,
+)
 from treadle.saving._json import parse
 from treadle.saving._legacy import TOP, legacy_layers, load_legacy_weights
+from treadle.saving._optimizer_state import is_built, load_state, state_tensors
 from treadle.saving._size_check import check_sizes
+
+_OPTIMIZER = "optimizer_weights"
+_MODULES = {
+    "loss": "keras.losses",
+    "metrics": "keras.metrics",
+    "weighted_metrics": "keras.metrics",
+}
 
 
 def write_legacy_model(path: Path, model: Any, config: dict[str, Any]) -> None:
-    """Write a model, as Keras's `model.save("m.h5")` does; the optimizer's state is not kept."""
+    """Write a model, as Keras's `model.save("m.h5")` does."""
     described = {"class_name": config["class_name"], "config": config["config"]}
     training = dict(config.get("compile_config") or {})
     optimizer = training.pop("optimizer", None)
@@ -44,6 +60,29 @@ def write_legacy_model(path: Path, model: Any, config: dict[str, Any]) -> None:
             inner.attrs["weight_names"] = names if names else np.zeros(0)
             for key, value in zip(names, weights, strict=True):
                 write_tensor(inner, key, value)
+        if optimizer is not None and is_built(model.optimizer):
+            _write_optimizer(file.create_group(_OPTIMIZER), model)
+
+
+def _write_optimizer(group: h5py.Group, model: Any) -> None:
+    values = state_tensors(model)
+    names = [f"{model.optimizer.name}/{position}" for position in range(len(values))]
+    group.attrs["weight_names"] = names
+    for name, value in zip(names, values, strict=True):
+        write_tensor(group, name, value)
+
+
+def _read_optimizer(
+    file: h5py.File, datasets: dict[str, h5py.Dataset], where: str
+) -> list[torch.Tensor]:
+    """Return the state of the optimizer in Keras's order; empty when there is none."""
+    if _OPTIMIZER not in file:
+        return []
+    keys = [f"{_OPTIMIZER}/{n}" for n in read_texts(file[_OPTIMIZER], "weight_names", where)]
+    missing = [key for key in keys if key not in datasets]
+    if missing:
+        raise corrupt(where, f"no {missing[0]!r:.80}", "every tensor that is listed")
+    return [as_stored(datasets[key], f"{where}, {key}").read() for key in keys]
 
 
 def load_legacy_model(path: Path, compiled: bool) -> Any:
@@ -57,7 +96,12 @@ def load_legacy_model(path: Path, compiled: bool) -> Any:
                 where, "no attribute `model_config`", "a whole model; for weights, load_weights"
             )
         training = read_text(file, "training_config", where)
-        stored = {key: as_stored(data, f"{where}, {key}") for key, data in datasets.items()}
+        stored = {
+            key: as_stored(data, f"{where}, {key}")
+            for key, data in datasets.items()
+            if not key.startswith(_OPTIMIZER)
+        }
+        state = _read_optimizer(file, datasets, where) if compiled else []
     inside = f"{where}, model_config"
     config = checked(_modern(parse(text, inside)), inside)
     large = check_sizes(config, stored, inside)
@@ -69,13 +113,15 @@ def load_legacy_model(path: Path, compiled: bool) -> Any:
         raise corrupt(where, str(error), "weights that fit the configuration") from error
     if compiled and training is not None:
         _compile(model, checked(parse(training, where), f"{where}, training_config"), where)
+        load_state(model, state, where)
     return model
 
 
 def _compile(model: Any, training: dict[str, Any], where: str) -> None:
     try:
-        optimizer = training["optimizer_config"]
-        compile_from_config(model, {**training, "optimizer": _modern_optimizer(optimizer)})
+        optimizer = _modern_optimizer(training["optimizer_config"])
+        named = {key: _of_module(training.get(key), name) for key, name in _MODULES.items()}
+        compile_from_config(model, {**training, **named, "optimizer": optimizer})
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         warnings.warn(
             _core.explain(
@@ -87,6 +133,21 @@ def _compile(model: Any, training: dict[str, Any], where: str) -> None:
             _core.TreadleWarning,
             stacklevel=5,
         )
+        return
+    build = getattr(model.optimizer, "build", None)
+    if build is not None and model.built:
+        build(model.trainable_weights)
+
+
+def _of_module(value: Any, module: str) -> Any:
+    """Return descriptions that say whether a loss or a metric of the same name is meant, as old files do not."""
+    if isinstance(value, list):
+        return [_of_module(part, module) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if "class_name" in value and "config" in value:
+        return {"module": module, **value}
+    return {key: _of_module(part, module) for key, part in value.items()}
 
 
 def _modern_optimizer(config: dict[str, Any]) -> dict[str, Any]:

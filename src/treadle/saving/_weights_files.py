@@ -9,6 +9,7 @@ from treadle.saving._atomic import replacing_file
 from treadle.saving._keras_weights import load_keras_weights, write_keras_weights
 from treadle.saving._legacy import load_legacy_weights
 from treadle.saving._safetensors import load_safetensors, write_safetensors
+from treadle.saving._shards import ENDING
 from treadle.saving._weights import check_source, check_target
 
 
@@ -56,7 +57,8 @@ def load_weights(
 
     Args:
         model: A built model.
-        filepath: A file ending in `.weights.h5`, `.safetensors`, or (of old versions of Keras) `.h5`, `.hdf5`.
+        filepath: A file ending in `.weights.h5`, `.safetensors`, `.weights.json` (Keras's list of several
+            `.weights.h5` files beside it), or (of old versions of Keras) `.h5`, `.hdf5`.
         skip_mismatch: Warn about what does not fit, and leave it as it is, instead of raising.
         by_name: Take only the layers whose names are in both.
 
@@ -78,7 +80,7 @@ def load_weights(
     """
     path = check_source(filepath)
     where = str(path)
-    if path.name.endswith(".weights.h5"):
+    if path.name.endswith((".weights.h5", ENDING)):
         load_keras_weights(path, model, where, skip_mismatch=skip_mismatch, by_name=by_name)
     elif path.suffix == ".safetensors":
         load_safetensors(path, model, where, skip_mismatch=skip_mismatch, by_name=by_name)
