@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +129,19 @@ def test_kernels_stay_within_the_budget(name: str) -> None:
     assert kernels.count <= BUDGET["kernels"][name]
     # An update reads its own count, which is on the CPU whatever the device.
     assert kernels.waits <= BUDGET["waits"][name]
+
+
+def test_an_import_leaves_out_what_few_need() -> None:
+    heavy = BUDGET["not imported"]
+    program = f"import sys, treadle; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(treadle.__path__[0]).parent)},
+    )
+    assert found.stdout.strip() == "[]"
 
 
 def test_a_loop_enters_few_functions_per_step() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,8 +18,19 @@ R = TypeVar("R")
 
 def not_compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate Python work on strings, which torch.compile leaves to Python."""
-    left_out: Any = torch.compiler.disable(function)
-    return left_out
+    left_out: list[Any] = []
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        # torch's decorator imports its compiler, which takes longer than treadle does: only where it is there.
+        if "torch._dynamo" not in sys.modules:
+            return function(*args, **kwargs)
+        if not left_out:
+            left_out.append(torch.compiler.disable(function))
+        return left_out[0](*args, **kwargs)
+
+    call._torchdynamo_disable = True  # type: ignore[attr-defined]  # what the decorator tells the compiler by
+    return call
 
 
 def as_strings(layer: Any, inputs: Any, encoding: str = "utf-8") -> np.ndarray:
