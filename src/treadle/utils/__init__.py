@@ -29,6 +29,7 @@ from treadle.utils._batches import (
 )
 from treadle.utils._config import Config
 from treadle.utils._download import get_file
+from treadle.utils._feature_space import FeatureSpace
 from treadle.utils._folder_datasets import (
     image_dataset_from_directory,
     text_dataset_from_directory,
@@ -43,6 +44,7 @@ from treadle.utils._splitting import split_dataset, timeseries_dataset_from_arra
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
