@@ -320,3 +320,18 @@ def test_a_model_that_its_first_step_builds_is_trained_from_that_step_on() -> No
         found.append(history.history["loss"][:2])
         assert int(model.optimizer.iterations) == 320
     assert found[1][1] < found[1][0] and found[0][1] < found[0][0]
+
+
+def test_a_compilation_that_nothing_used_is_told() -> None:
+    class Own(treadle.Sequential):
+        def train_step(self, data: Any) -> Any:
+            loss = (self(data[0], training=True) - data[1]).square().mean()
+            self.optimizer.apply(
+                list(torch.autograd.grad(loss, self.trainable_weights)), self.trainable_weights
+            )
+            return {"loss": loss.detach()}
+
+    model = Own([treadle.Input((8,)), layers.Dense(1)])
+    model.compile("sgd", jit_compile=True)
+    with pytest.warns(treadle.TreadleWarning, match=r"(?s)compiled nothing.*train_step.*fix:"):
+        model.fit(X, VALUES, verbose=0)

@@ -79,6 +79,22 @@ def engine_for(execution: Execution) -> Engine | None:
     return TorchCompiled()
 
 
+def warn_if_unused(engine: Any) -> None:
+    """Warn when a run is over in which nothing was compiled, as its step is the user's own."""
+    if isinstance(engine, TorchCompiled) and engine.unused:
+        warnings.warn(
+            _core.explain(
+                "jit_compile=True compiled nothing.",
+                expected="the step of treadle",
+                got="a train_step of the model's own, which never calls super().train_step",
+                fix="decorate what is slow in it with torch.compile or treadle.function, or override "
+                "compute_loss instead of train_step",
+            ),
+            _core.TreadleWarning,
+            stacklevel=4,
+        )
+
+
 class TorchCompiled:
     """Forward pass and loss, compiled by torch for batches of any size; the optimizer's update is fused as it is.
 
@@ -117,6 +133,11 @@ class TorchCompiled:
             self._failed = True
             warnings.warn(_not_compiled(error), _core.TreadleWarning, stacklevel=5)
             return _step.forward(model, x, y, sample_weight, training)
+
+    @property
+    def unused(self) -> bool:
+        """Whether no step has come here."""
+        return self._compiled is None and not self._failed
 
     def _compile(self) -> None:
         from torch._dynamo.exc import TorchDynamoException  # 1 s, which only those pay who compile

@@ -76,7 +76,8 @@ class StepOwner(layers.Layer):
             loss_weights: Numbers that the losses of many outputs are multiplied with, in the same structure.
             metrics: Names, metrics or callables; for many outputs a list or dict of lists.
             weighted_metrics: Further metrics; sample weights reach all metrics.
-            run_eagerly: True: steps run as they are written, never compiled, so that a debugger stops in them.
+            run_eagerly: True: steps run as they are written, never recorded or compiled, so that a debugger stops in
+                them.
             steps_per_execution: Callbacks hear their batch events once per so many steps; `"auto"` means 1.
                 Nothing else changes: steps never wait for each other here.
             jit_compile: True: torch compiles forward pass and loss, for batches of any size. `"auto"`: on the CPU,

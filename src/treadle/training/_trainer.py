@@ -25,6 +25,7 @@ from treadle.training._adapters import (
 from treadle.training._batches import batches_of_epoch, check_count, placement
 from treadle.training._check import check_model
 from treadle.training._check_report import CheckReport
+from treadle.training._execution import warn_if_unused
 from treadle.training._first_look import check_validated, look_over
 from treadle.training._logs import FloatLogs, as_floats
 from treadle.training._loop import Loop
@@ -150,6 +151,7 @@ class Trainer(StepOwner):
                     epoch.log(self.train_step(batch))
                 _step.end_epoch(self.optimizer)
             _step.end_run(self.optimizer, self._step_variables())
+            warn_if_unused(self._engine)
         finally:
             self._unseen_targets = self.__dict__["_recorded_step"] = None
         return loop.history
