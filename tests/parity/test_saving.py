@@ -163,6 +163,21 @@ def test_training_goes_on_in_the_other_library(
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "average"])
+def test_old_files_keep_the_optimizer(optimizer: str, keras: Any, tmp_path: Path) -> None:
+    for first in (keras, treadle):  # Keras itself restores no more than the count of steps
+        model = convolutional(first)
+        y = targets(model)
+        model.compile(OPTIMIZERS[optimizer](first), first.losses.MeanSquaredError())
+        model.fit(X, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+        model.save(tmp_path / "m.h5")
+        other = load_model(tmp_path / "m.h5")
+        for mine, theirs in zip(other.optimizer.variables, model.optimizer.variables, strict=True):
+            values = [np.asarray(getattr(v, "value", v).detach()) for v in (mine, theirs)]
+            np.testing.assert_allclose(*values, rtol=1e-6)
+        assert int(other.optimizer.iterations) == 4
+
+
 def make_net(library: Any) -> Any:
     layers = library.layers
 
@@ -316,3 +331,11 @@ def test_files_of_layers_both_ways(keras: Any, tmp_path: Path) -> None:
     assert_same(theirs, load_model(tmp_path / "theirs.keras"), torch.tensor(X))
     mine.save(tmp_path / "mine.keras")
     assert_same(mine, keras.saving.load_model(tmp_path / "mine.keras"), torch.tensor(X))
+
+
+def test_weights_in_several_files(keras: Any, tmp_path: Path) -> None:
+    theirs, mine = convolutional(keras), convolutional(treadle)
+    theirs.save_weights(tmp_path / "m.weights.json", max_shard_size=3e-7)
+    assert len(list(tmp_path.iterdir())) == 3
+    mine.load_weights(tmp_path / "m.weights.json")
+    assert_same(theirs, mine, torch.tensor(X))

@@ -64,4 +64,4 @@ def test_killed_at_any_instant(workers: int, tmp_path: Path) -> None:
     if not count:
         pytest.skip("make test-long kills runs with worker processes, too")
     chance = random.Random(7 + workers)
-    check(tmp_path, workers, [[chance.uniform(0.0, 1.0)] for _ in range(count)])
+    check(tmp_path, workers, [[chance.uniform(0.0, 0.7)] for _ in range(count)])
