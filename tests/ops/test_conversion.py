@@ -155,6 +155,7 @@ WRONG: list[tuple[Any, type[Exception], list[str]]] = [
         treadle.ShapeError,
         ["a size that 2 divides", "3, axis 1 of shape (2, 3)", "array_split"],
     ),
+    (lambda: ops.concatenate([]), ValueError, ["at least one tensor", "an empty list"]),
     (lambda: ops.pad(X, 1, mode="reflct"), ValueError, ["'reflct'", "reflect"]),
     (
         lambda: ops.pad(X, 1, mode="edge", constant_values=1),

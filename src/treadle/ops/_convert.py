@@ -178,6 +178,9 @@ def as_tensors(values: Sequence[Any], dtype: Any = None) -> list[Any]:
     """Return all values as tensors of one dtype: `dtype`, or the one that they have in common."""
     if dtype is None and len(values) and _alike(values):
         return list(values)
+    if dtype is None and len(values) == 2 and (_meet(*values) or _meet(*values[::-1])):
+        tensor = values[0] if isinstance(values[0], torch.Tensor) else values[1]
+        return [as_tensor(x, tensor.dtype) for x in values]
     made = together(values)
     wanted = as_dtype(dtype) or result_dtype(*made)
     # A number stays on the CPU: torch takes it beside tensors on any device, without a wait.
