@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import torch.distributed
-from torch.distributed.nn import functional as collectives
 
 
 def _weights(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor | None:
@@ -35,8 +34,23 @@ def synchronized_moments(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the moments of the batches of all processes together."""
     together = torch.distributed.is_available() and torch.distributed.is_initialized()
-    reduce: Any = collectives.all_reduce if together else lambda value: value
+    reduce: Any = _TotalOfAll.apply if together else lambda value: value
     return _moments(x.float() if x.dtype.itemsize < 4 else x, mask, reduce)
+
+
+class _TotalOfAll(torch.autograd.Function):
+    # torch has this as `torch.distributed.nn.functional.all_reduce`, whose import writes and loads templates.
+
+    @staticmethod
+    def forward(ctx: Any, value: torch.Tensor) -> torch.Tensor:
+        total = value.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        # Each process's total depends on this one's value, so the gradients of all of them add up.
+        return _TotalOfAll.apply(gradients[0].contiguous())
 
 
 def _moments(
