@@ -209,3 +209,14 @@ def test_initializers_take_seed_generators():
     make = treadle.initializers.GlorotUniform(seed=seeds)
     assert not torch.equal(make((2, 2)), make((2, 2)))
     assert seeds.state.tolist() == [3, 2]
+
+
+def test_compiled_programs_draw_without_a_break():
+    def noisy(x):
+        return random.dropout(x, 0.5) + random.normal((2,)) + random.uniform((2,), 0.0, x)
+
+    compiled = torch.compile(noisy, backend="eager", fullgraph=True)
+    assert compiled(torch.ones(2)).shape == (2,)
+    seeded = torch.compile(lambda x: random.normal((2,), seed=3) + x, backend="eager")
+    for _ in range(2):
+        assert torch.equal(seeded(torch.zeros(2)), random.normal((2,), seed=3))

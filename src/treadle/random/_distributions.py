@@ -32,12 +32,12 @@ def _parameter(value: Any, dtype: torch.dtype, device: torch.device | None = Non
     return torch.as_tensor(value, dtype=dtype, device=device)
 
 
-def _device(*parameters: Any) -> torch.device:
-    """Return where to draw: beside the first tensor with dimensions, else on torch's default device."""
+def _device(*parameters: Any) -> torch.device | None:
+    """Return where to draw: beside the first tensor with dimensions, else (None) on torch's default device."""
     for value in parameters:
         if isinstance(value, torch.Tensor) and value.dim():
             return value.device
-    return torch.get_default_device()
+    return None
 
 
 def _times(values: torch.Tensor, scale: Any, shift: Any) -> torch.Tensor:

@@ -118,7 +118,10 @@ def check_seed(seed: Any) -> int:
 
 
 def drawn(
-    seed: Any, device: torch.device, draw: Callable[..., torch.Tensor], *tensors: torch.Tensor
+    seed: Any,
+    device: torch.device | None,
+    draw: Callable[..., torch.Tensor],
+    *tensors: torch.Tensor,
 ) -> torch.Tensor:
     """Return `draw(generator, *tensors)` with the generator that `seed` means; None for torch's default one.
 
@@ -135,7 +138,11 @@ def drawn(
 
 
 def _draw_seeded(
-    seed: Any, device: torch.device, draw: Callable[..., torch.Tensor], *tensors: torch.Tensor
+    seed: Any,
+    device: torch.device | None,
+    draw: Callable[..., torch.Tensor],
+    *tensors: torch.Tensor,
 ) -> torch.Tensor:
     keys = seed.next().tolist() if isinstance(seed, SeedGenerator) else [seed]
-    return draw(_core.make_generator(_core.derive_seed(*keys), device), *tensors)
+    place = torch.get_default_device() if device is None else device
+    return draw(_core.make_generator(_core.derive_seed(*keys), place), *tensors)
