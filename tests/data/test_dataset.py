@@ -222,7 +222,7 @@ def test_an_exception_in_a_map_carries_the_number_of_the_element(calls: int | No
 
 
 def test_a_stop_iteration_in_a_map_does_not_end_the_data() -> None:
-    with pytest.raises(RuntimeError, match="StopIteration in map, at element 0"):
+    with pytest.raises(RuntimeError, match="StopIteration in the function given to map, at"):
         list(BASE.map(lambda i: next(iter([]))))
 
 
