@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -471,3 +472,22 @@ def test_fit_and_the_same_loop_by_hand_are_one() -> None:
     }
     for mine, other in zip(by_hand.weights, model.weights, strict=True):
         assert torch.equal(mine, other)
+
+
+def test_steps_on_a_device_draw_from_seeds_of_their_own(monkeypatch):
+    seeds: list[int] = []
+    device = types.SimpleNamespace(manual_seed=seeds.append)
+    monkeypatch.setattr(torch, "get_device_module", lambda device_type: device)
+    model = torch.nn.Linear(2, 1, device="meta")  # stands in for an accelerator
+
+    def run() -> list[int]:
+        seeds.clear()
+        treadle.utils.set_random_seed(3)
+        for epoch in treadle.Loop(torch.zeros(6, 2), batch_size=2, model=model, verbose=0):
+            for _ in epoch:
+                torch.rand(5)
+        return list(seeds)
+
+    first = run()
+    assert len(set(first)) == 4  # for the order of the data, and for each of three steps
+    assert run() == first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -111,10 +111,29 @@ def as_source(given: Any, batch_size: int | None, shuffle: bool, seed: int) -> d
     return source
 
 
+def _first_parameter(model: Any) -> Any:
+    parameters = getattr(model, "parameters", None)
+    return next(iter(parameters()), None) if parameters is not None else None
+
+
+def seeder(model: Any) -> Callable[[int], Any]:
+    """Return a function that seeds what steps draw from: torch's generators of the CPU and of the model's device."""
+    on_cpu = torch.default_generator.manual_seed
+    first = _first_parameter(model)
+    if first is None or first.device.type == "cpu":
+        return on_cpu
+    on_device = torch.get_device_module(first.device).manual_seed
+
+    def seed_both(seed: int) -> None:
+        on_cpu(seed)
+        on_device(seed)
+
+    return seed_both
+
+
 def placement(model: Any) -> Any:
     """Return a function that moves a batch to the model's device, or None when batches are there already."""
-    parameters = getattr(model, "parameters", None)
-    first = next(iter(parameters()), None) if parameters is not None else None
+    first = _first_parameter(model)
     if first is None or first.device.type == "cpu":
         return None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from treadle import _core, data
-from treadle.training._batches import check_drawn, open_epoch, placement
+from treadle.training._batches import check_drawn, open_epoch, placement, seeder
 from treadle.training._logs import FloatLogs, LazyLogs, as_floats
 from treadle.training._means import RunningMeans
 
@@ -63,7 +63,7 @@ class Epoch:
         hears_end = callbacks.hears("on_train_batch_end")
         place = placement(loop.model)
         seed = _core.derive_seed(loop.seed, self.index) >> 1  # room to add the step
-        reseed = torch.default_generator.manual_seed
+        reseed = seeder(loop.model)
         # A DataLoader draws its order from here, whatever callbacks have drawn; arrays draw from their own seed.
         draws = not isinstance(loop.source, data.ArraySource)
         reseed(seed + _DATA)
