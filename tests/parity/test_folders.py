@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +55,27 @@ def test_resized_images(keras: Any, pets: Path, interpolation: str, size: tuple[
         whole = keras.utils.img_to_array(keras.utils.load_img(path))
         expected = keras.ops.image.resize(whole, size, interpolation=interpolation)
         np.testing.assert_allclose(image, expected.cpu().numpy(), atol=1e-3)
+
+
+# Boxes are torchvision's; `legacy` is the inside of Keras.
+LEFT_OUT = {"bounding_boxes", "legacy"}
+# Their registry is `saving`'s, and Keras's `**kwargs` take names of its past.
+OTHER_SIGNATURES = {
+    "clear_session",
+    "deserialize_keras_object",
+    "get_registered_name",
+    "get_registered_object",
+    "model_to_dot",
+    "plot_model",
+}
+
+
+def test_no_name_of_utils_is_missing_and_signatures_are_the_same(keras: Any) -> None:
+    theirs = {name for name in dir(keras.utils) if not name.startswith("_")}
+    assert theirs - set(dir(utils)) == LEFT_OUT
+    for name in theirs - LEFT_OUT - OTHER_SIGNATURES:
+        expected, found = (
+            [(p.name, p.default) for p in inspect.signature(getattr(of, name)).parameters.values()]
+            for of in (keras.utils, utils)
+        )
+        assert found == expected, name
