@@ -41,7 +41,8 @@ DTYPES = {
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _PIECE = 2**22  # bytes that are copied, written and hashed at a time: they stay in the cache
-_AHEAD = 4  # pieces
+_MOST_TURNED = 2**26  # bytes that are put into another order at once: torch turns a whole matrix in half the time
+_AHEAD = 3  # pieces
 
 
 def write_tensors(
@@ -115,6 +116,8 @@ def _pieces(value: torch.Tensor) -> Iterator[torch.Tensor]:
     value = value.detach().as_subclass(torch.Tensor)
     if value.is_contiguous():
         yield from value.reshape(-1).split(_PIECE // value.dtype.itemsize)
+    elif value.nbytes <= _MOST_TURNED:
+        yield value
     else:
         yield from value.split(max(1, _PIECE * len(value) // value.nbytes))
 
