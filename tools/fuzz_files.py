@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import io
@@ -100,7 +101,7 @@ def damage_value(value: Any, chance: random.Random) -> Any:
     key = chance.choice(list(holder)) if isinstance(holder, dict) else chance.randrange(len(holder))
     kind = chance.randrange(8)
     if kind <= 2:
-        holder[key] = chance.choice(ODD)
+        holder[key] = copy.deepcopy(chance.choice(ODD))  # what is put in is damaged later, too
     elif kind == 3:
         del holder[key]
     elif kind == 4:
