@@ -1,8 +1,7 @@
 """Damages honest files in every way it can think of, and reads them: `make fuzz`, or `python tools/fuzz.py`.
 
 A file may be read or refused with a documented error. A crash, another error, a hang, or memory without bounds is a
-finding; it is kept with the number that makes it again (`--only NUMBER`). With `--coverage`, atheris (pip install
-atheris) looks for inputs that reach new lines, instead of chance alone.
+finding; it is kept with the number that makes it again (`--only NUMBER`).
 """
 
 from __future__ import annotations
@@ -129,27 +128,6 @@ def _one(seed: int, number: int, target: Path) -> None:
     print(trial(reader, files, target / "hostile") or "nothing found")
 
 
-def _coverage(seed: int, runs: int) -> None:
-    """Let atheris choose the numbers that mutations are drawn from."""
-    import atheris  # type: ignore[import-not-found]
-
-    folder = Path(tempfile.mkdtemp(prefix="treadle-fuzz-"))
-    honest = honest_files(folder / "honest")
-    limit_this_process()
-
-    def one(data: bytes) -> None:
-        found = trial(*mutated(seed, int.from_bytes(data, "little"), honest), folder / "hostile")
-        if found is not None:
-            raise AssertionError(found)
-
-    for module in [m for name, m in sys.modules.items() if name.startswith("treadle.saving.")]:
-        for name, item in list(vars(module).items()):
-            if callable(item) and getattr(item, "__code__", None) is not None:
-                setattr(module, name, atheris.instrument_func(item))
-    atheris.Setup([sys.argv[0], f"-runs={runs}", "-max_len=64"], one)
-    atheris.Fuzz()
-
-
 def main() -> int:
     """Run as many trials as told, and say what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -157,13 +135,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="the number to begin with")
     parser.add_argument("--only", type=int, help="a number whose file is made and read again")
-    parser.add_argument("--coverage", action="store_true", help="let atheris choose")
     options = parser.parse_args()
     if options.only is not None:
         _one(options.seed, options.only, Path(tempfile.mkdtemp(prefix="treadle-fuzz-")))
-        return 0
-    if options.coverage:
-        _coverage(options.seed, options.runs)
         return 0
     begin, count, step = time.monotonic(), 0, 1000
     last = options.first + options.runs
