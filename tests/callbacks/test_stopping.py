@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -241,3 +242,58 @@ def test_an_accelerator_is_asked_every_fiftieth_step() -> None:
         logs.step = step  # type: ignore[attr-defined]
         end.on_train_batch_end(step, logs)
     assert looked == [0, 50, 100]
+
+
+class Steps(treadle.callbacks.TerminateOnNaN):
+    """Counts steps; one of treadle's own kind would be as good, so it says where it is from."""
+
+    __module__ = "treadle.callbacks"
+    steps = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.steps += 1
+
+
+class Logging(treadle.callbacks.Callback):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["val_f1"] = 0.5
+
+
+def fit_with(*callbacks: Any, cls: type = treadle.Sequential, **fit: Any) -> None:
+    model = cls([treadle.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    data = torch.zeros(64, 3), torch.ones(64, 1)
+    model.fit(*data, validation_data=data, callbacks=list(callbacks), verbose=0, **fit)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: treadle.callbacks.EarlyStopping("val_acc"),
+        lambda: treadle.callbacks.ReduceLROnPlateau("val_acc"),
+        lambda: treadle.callbacks.ModelCheckpoint("m.keras", "val_acc", save_best_only=True),
+    ],
+)
+def test_a_missing_monitor_is_told_after_the_first_step(make: Any) -> None:
+    steps = Steps()
+    message = r"not logged.*one of 'loss', 'mae', 'val_loss', 'val_mae'.*'val_acc'.*did you mean 'val_mae'"
+    with pytest.raises(treadle.UnknownNameError, match=re.compile(message, re.DOTALL)):
+        fit_with(steps, make(), batch_size=8)
+    assert steps.steps == 1
+
+
+def test_what_users_callbacks_log_may_be_monitored() -> None:
+    fit_with(Logging(), treadle.callbacks.EarlyStopping("val_f1", mode="max"), epochs=2)
+
+
+def test_what_a_users_test_step_logs_may_be_monitored() -> None:
+    class Testing(treadle.Sequential):
+        def test_step(self, data: Any) -> Any:
+            return {**super().test_step(data), "extra": torch.tensor(0.5)}
+
+    fit_with(treadle.callbacks.EarlyStopping("val_extra", mode="max"), cls=Testing, epochs=2)
+
+
+def test_the_learning_rate_of_a_scheduler_may_be_monitored() -> None:
+    rates = treadle.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+    fit_with(rates, treadle.callbacks.EarlyStopping("learning_rate", mode="min"), epochs=2)

@@ -157,7 +157,7 @@ def test_damaged_assets_are_found(wordy: Path, tmp_path: Path) -> None:
         treadle.activations.relu,
         Words,
     ],
-    ids=str,
+    ids=lambda item: getattr(item, "__name__", str(item)),
 )
 def test_plain_values_and_functions(item: Any) -> None:
     described = treadle.saving.serialize_keras_object(item)

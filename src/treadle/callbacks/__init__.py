@@ -11,6 +11,7 @@ from treadle.callbacks._lambda_callback import LambdaCallback
 from treadle.callbacks._learning_rate_finder import LearningRateFinder
 from treadle.callbacks._learning_rates import LearningRateScheduler, ReduceLROnPlateau
 from treadle.callbacks._model_checkpoint import ModelCheckpoint
+from treadle.callbacks._monitor import Monitor
 from treadle.callbacks._progbar_logger import ProgbarLogger
 from treadle.callbacks._remote_monitor import RemoteMonitor
 from treadle.callbacks._report import Report

@@ -83,6 +83,7 @@ class ModelCheckpoint(Resumable):
             check_count(owner, 1, save_top_k=save_top_k)
             _check_top_k(self._names, save_best_only)
         self._monitor = Monitor(owner, monitor, mode)
+        self._monitor.is_used = save_best_only or save_top_k is not None
         self.monitor = monitor
         self.verbose = verbose
         self.save_best_only = save_best_only

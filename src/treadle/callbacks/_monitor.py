@@ -1,13 +1,14 @@
 """`Monitor`: which logged value a callback looks at, and whether it has become better.
 
-NaN is never better than anything. A name that is never logged is an error at the end of the first epoch.
+NaN is never better than anything. A name that is never logged is an error after the first step, or at the end of the
+first epoch where a user's own code may log it until then.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from treadle._core import UnknownNameError, explain, nearest, snake_case
@@ -47,6 +48,7 @@ class Monitor:
         self.owner, self.name, self.min_delta = owner, name, min_delta
         self.mode = (direction(name) or mode) if mode == "auto" else mode
         self._seen = False
+        self.is_used = True  # a checkpoint that keeps all files looks at no value
 
     def read(self, epoch: int, logs: Mapping[str, Any] | None, callback: Any) -> float | None:
         """Return the value of an epoch; None where validation is not done after each one.
@@ -65,6 +67,16 @@ class Monitor:
         if self.mode == "auto":
             self.mode = self._mode_from_class(callback.model)
         return float(found[self.name])
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Raise unless the value is one of `names`, all that will be logged.
+
+        Raises:
+            UnknownNameError: the nearest names are suggested.
+        """
+        names = list(names)
+        if self.name not in names:
+            raise self._missing(dict.fromkeys(names))
 
     def better(self, value: float, than: float | None) -> bool:
         """Return whether `value` is better, by more than `min_delta`; anything but NaN is better than None."""

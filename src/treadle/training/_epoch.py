@@ -88,7 +88,7 @@ class Epoch:
             if draws:
                 reseed(seed + _DATA + self.step)
             if loop.looks:
-                loop.look_at_gradients()
+                loop.look(self)
         else:
             check_drawn(self.index, self.step, loop.steps_per_epoch)
         if loop.steps_per_epoch is not None and self.step < loop.steps_per_epoch:

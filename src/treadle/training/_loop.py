@@ -8,7 +8,7 @@ for epoch in loop:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class Loop:
         2
     """
 
+    after_first_step: Callable[[Epoch], None] | None = None
     looks = _core.GRADIENT_LOOKS  # steps that are still checked for gradients never cleared
 
     def __init__(
@@ -200,9 +201,12 @@ class Loop:
         if self.keeper is not None:
             self.keeper.before_batches(epoch)
 
-    def look_at_gradients(self) -> None:
-        """Warn, in the first steps, when gradients are never cleared."""
+    def look(self, epoch: Epoch) -> None:
+        """Warn, in the first steps, when gradients are never cleared; do what is to be done after the first."""
         self.looks -= 1
+        if self.after_first_step is not None:
+            check, self.after_first_step = self.after_first_step, None
+            check(epoch)
         parameters = self.model.parameters() if isinstance(self.model, torch.nn.Module) else ()
         first = next((parameter for parameter in parameters if parameter.grad is not None), None)
         if first is not None:

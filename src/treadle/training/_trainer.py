@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from treadle.training._execution import warn_if_unused
 from treadle.training._first_look import check_validated, look_over
 from treadle.training._logs import FloatLogs, as_floats
 from treadle.training._loop import Loop
+from treadle.training._monitored import check_monitored
 from treadle.training._recorded import recorded_step
 from treadle.training._step_owner import StepOwner
 
@@ -144,6 +146,7 @@ class Trainer(StepOwner):
         self.history = loop.history
         self._unseen_targets = data.targets_of(loop.source)
         self.__dict__["_recorded_step"] = recorded_step(self, loop)
+        loop.after_first_step = functools.partial(check_monitored, self, loop)
         try:
             for epoch in loop:
                 self.reset_metrics()
