@@ -96,11 +96,12 @@ def main(
     epochs: int = 30,
     folder: str | Path = "dcgan",
     batch_size: int = 64,
-    policy: str = "float32",
+    policy: str | None = None,
     samples: int | None = None,
 ) -> Path:
     """Train on training and test digits; return the path of the last picture."""
-    treadle.config.set_dtype_policy(policy)
+    if policy is not None:
+        treadle.config.set_dtype_policy(policy)
     treadle.utils.set_random_seed(0)
     (x_train, _), (x_test, _) = handwritten.load(samples)
     folder = Path(folder)
