@@ -176,11 +176,11 @@ class LossTracker(metrics.Metric):
         self.samples = self.add_weight(name="samples", initializer="zeros")
         # Of a step of one's own: the loss that `compute_loss` returned, until something counts it.
         self.uncounted: tuple[torch.Tensor, int] | None = None
-        self.fed = False
+        self._fed = False
 
     def update_state(self, value: torch.Tensor, sample_weight: float = 1) -> None:
         """Count `value` as the mean over `sample_weight` samples."""
-        self.__dict__["uncounted"], self.__dict__["fed"] = None, True
+        self.__dict__["uncounted"], self.__dict__["_fed"] = None, True
         if self.total.device != value.device:
             self.to(value.device)
         self.total.add_(value, alpha=sample_weight)
@@ -189,7 +189,7 @@ class LossTracker(metrics.Metric):
     def reset_state(self) -> None:
         """Start anew."""
         super().reset_state()
-        self.__dict__["uncounted"], self.__dict__["fed"] = None, False
+        self.__dict__["uncounted"], self.__dict__["_fed"] = None, False
 
     def result(self) -> torch.Tensor:
         """Return the mean so far, 0 before the first value."""

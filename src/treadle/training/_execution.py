@@ -9,17 +9,20 @@ import dataclasses
 import logging
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from treadle import _core
 from treadle.training import _step
+from treadle.training._recorded import constants
 
 if TYPE_CHECKING:
     from treadle.training._step_owner import StepOwner
 
+_MOST_COMPILATIONS = 8
+_DATA_NAMES = tuple(f"L['{name}']" for name in ("x", "y", "sample_weight", "training"))
 # (model, x, y, sample_weight, training) -> (y_pred, loss)
 Engine = Callable[..., tuple[Any, torch.Tensor]]
 
@@ -101,6 +104,10 @@ class TorchCompiled:
     The first batch passes through the model once as written, which builds what is not built and checks the values;
     then every step is compiled, so that a resumed run takes the same steps as one that never stopped. Where torch
     cannot compile, there is one warning, and the steps run as written.
+
+    Before each call torch would look over everything that the code has read from the model, which takes longer than
+    a small step. Here it looks over the data alone; of the model, the numbers and words that its parts hold are
+    compared (`constants`), and a change compiles anew.
     """
 
     backend = "inductor"
@@ -110,6 +117,8 @@ class TorchCompiled:
         self._failed = False
         self._errors: tuple[type[Exception], ...] = ()
         self._adding: list[torch.nn.Module] = []  # layers that add losses in their calls
+        self._constants: Any = None
+        self._compilations = 0
 
     def __call__(
         self, model: StepOwner, x: Any, y: Any, sample_weight: Any, training: bool
@@ -125,7 +134,9 @@ class TorchCompiled:
         for part in self._adding:
             part.__dict__["_losses"], part.__dict__["_losses_number"] = [], 0
         _let_size_vary(x, y, sample_weight)
-        if self._compiled is None:
+        now = constants(model, metrics=False) if self._compilations <= _MOST_COMPILATIONS else None
+        if self._compiled is None or now != self._constants:
+            self._constants = now
             self._compile()
         try:
             return self._compiled(model, x, y, sample_weight, training)  # type: ignore[misc]
@@ -145,7 +156,11 @@ class TorchCompiled:
         # A code object of its own: torch limits how often one is compiled, over all models of a process.
         code = _step.forward.__code__
         own = types.FunctionType(code.replace(), _step.__dict__, "forward")
-        self._compiled = torch.compile(own, backend=self.backend)
+        self._compilations += 1
+        # A model that changes all the time is left to torch's own way.
+        ours = self._compilations <= _MOST_COMPILATIONS
+        options: Any = {"guard_filter_fn": _guards_of_data} if ours else None
+        self._compiled = torch.compile(own, backend=self.backend, options=options)
         self._errors = (TorchDynamoException,)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TorchCompiled:
@@ -155,6 +170,11 @@ class TorchCompiled:
     def __reduce__(self) -> Any:
         """Pickle without the compiled code."""
         return (type(self), ())
+
+
+def _guards_of_data(guards: Sequence[Any]) -> list[bool]:
+    """Return which of torch's checks stay: those of the data, and of torch's own switches, which have no name."""
+    return [not guard.name or guard.name.startswith(_DATA_NAMES) for guard in guards]
 
 
 def _as_written(function: Callable[..., Any], *args: Any) -> None:

@@ -202,20 +202,28 @@ def is_known(model: StepOwner) -> bool:
     return size <= _MOST_BYTES and all(tensor.is_cpu for tensor in tensors)
 
 
-def constants(model: StepOwner) -> list[Any]:
-    """Return the numbers and words that layers, losses and metrics hold, which a recording takes for constant."""
+def constants(model: StepOwner, *, metrics: bool = True) -> list[Any]:
+    """Return the numbers and words that layers, losses and metrics hold, which a recording takes for constant.
+
+    Those under private names are derived from the others, or note what has been done.
+    """
+    parts = [*model.modules(), *_compiled_parts(model, metrics)]
     return [
-        (id(part), [(name, v) for name, v in vars(part).items() if isinstance(v, _PLAIN)])
-        for part in (*model.modules(), *_compiled_parts(model))
+        (id(part), [(n, v) for n, v in vars(part).items() if isinstance(v, _PLAIN) and _counts(n)])
+        for part in parts
     ]
 
 
-def _compiled_parts(model: StepOwner) -> list[Any]:
+def _counts(name: str) -> bool:
+    return name[0] != "_" or name == "_trainable"
+
+
+def _compiled_parts(model: StepOwner, metrics: bool = True) -> list[Any]:
     compiled = model._compiled
     assert compiled is not None
     losses = [row.loss for row in compiled.loss_rows]
     penalties = [weight.regularizer for weight in getattr(model, "_penalized", ())]
-    return [*compiled.loss_rows, *losses, *model.metrics, *penalties]
+    return [*compiled.loss_rows, *losses, *penalties, *(model.metrics if metrics else ())]
 
 
 def _is_ours(value: Any) -> bool:

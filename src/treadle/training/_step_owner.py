@@ -185,7 +185,7 @@ class StepOwner(layers.Layer):
         """Return the values of all metrics by name, computed when they are looked at."""
         readers = self._metric_readers()
         compiled = self._compiled
-        if self._has_own_step and compiled is not None and not compiled.tracker.fed:
+        if self._has_own_step and compiled is not None and not compiled.tracker._fed:
             readers.pop("loss")  # nobody counted it, so what the step itself says is the loss
         return LazyLogs(readers)
 
