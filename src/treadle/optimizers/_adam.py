@@ -36,11 +36,11 @@ def adam_update(
         kernel = torch._fused_adamw_ if decay else torch._fused_adam_
         bucket.steps[0].fill_(step)
         kernel(
-            bucket.variables,
-            grads,
-            slots["momentum"],
-            slots["velocity"],
-            slots["velocity_hat"] if amsgrad else [],
+            bucket.flat(bucket.variables),
+            bucket.flat(grads),
+            bucket.flat_slot("momentum"),
+            bucket.flat_slot("velocity"),
+            bucket.flat_slot("velocity_hat") if amsgrad else [],
             bucket.steps,
             lr=rate,
             beta1=betas[0],

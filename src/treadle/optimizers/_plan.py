@@ -38,7 +38,18 @@ class Bucket:
         fused: Whether flat-memory kernels may be used.
     """
 
-    __slots__ = ("cache", "decays", "fused", "group", "kind", "pick", "slots", "steps", "variables")
+    __slots__ = (
+        "cache",
+        "decays",
+        "fused",
+        "group",
+        "kind",
+        "orders",
+        "pick",
+        "slots",
+        "steps",
+        "variables",
+    )
 
     def __init__(
         self,
@@ -58,6 +69,34 @@ class Bucket:
         # Fused kernels want a step count per variable, on its device: one tensor, shared.
         step = torch.zeros((), dtype=torch.float32, device=variables[0].device)
         self.steps = [step] * len(variables)
+        orders = [_memory_order(variable) for variable in variables]
+        self.orders = orders if any(orders) else None
+
+    def flat(self, tensors: Tensors) -> Tensors:
+        """Return tensors of the variables' strides as views that are contiguous.
+
+        The fused kernels of the CPU copy gradients that are not, which takes longer than the update.
+        """
+        if self.orders is None:
+            return tensors
+        return [
+            tensor if order is None else tensor.permute(order)
+            for tensor, order in zip(tensors, self.orders, strict=True)
+        ]
+
+    def flat_slot(self, name: str) -> Tensors:
+        """Return a slot likewise; its memory stays where it is, so the views are made once."""
+        found = self.cache.get(name)
+        if found is None:
+            found = self.cache[name] = self.flat(self.slots[name])
+        return found
+
+
+def _memory_order(variable: torch.Tensor) -> tuple[int, ...] | None:
+    """Return the axes from the outermost in memory to the innermost; None where that is their own order."""
+    if variable.is_contiguous():
+        return None
+    return tuple(sorted(range(variable.dim()), key=variable.stride, reverse=True))
 
 
 class Plan:

@@ -54,6 +54,9 @@ class SGD(Optimizer):
 
     def _update(self, bucket: Bucket, grads: Tensors, rate: float, step: int) -> None:
         variables, moments = bucket.variables, bucket.slots.get("momentum", [])
+        if bucket.fused:
+            variables, grads = bucket.flat(variables), bucket.flat(grads)
+            moments = bucket.flat_slot("momentum") if moments else []
         along = self.momentum if self.nesterov else 1.0
         if self.momentum:
             (_fused_momentum if bucket.fused else _momentum)(
