@@ -152,7 +152,14 @@ def picture(rows: list[dict[str, Any]], path: str) -> None:
     """Draw a bar for each contender of each row, in units of the fastest."""
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(len(rows), 1, figsize=(9, 1.0 + 1.6 * len(rows)), squeeze=False)
+    heights = [1 + len(found["times"]) for found in rows]
+    figure, axes = pyplot.subplots(
+        len(rows),
+        1,
+        figsize=(9, 0.27 * sum(heights)),
+        squeeze=False,
+        gridspec_kw={"height_ratios": heights},
+    )
     for axis, found in zip(axes[:, 0], rows, strict=True):
         times = {name: one["median_us"] for name, one in found["times"].items()}
         best = min(times.values())
