@@ -337,6 +337,28 @@ GRAPHS: dict[str, list[dict[str, Any]]] = {
     ],
     "expanded": [operation("y", "method:repeat", X, 10**5, 10**5)],
     "tiled": [operation("y", "torch.tile", X, [10**6, 10**6])],
+    "filled": [operation("y", "method:new_full", X, [10**6, 10**6], 1.0)],
+    "full": [SIZE, operation("y", "torch.full", [tensor("n"), 10**12], 1.0)],
+    "counted": [
+        SIZE,
+        operation("m", "operator.mul", tensor("n"), 10**12),
+        operation("y", "torch.arange", tensor("m")),
+    ],
+    "repeated": [operation("y", "torch.repeat_interleave", X, 10**13)],
+    "hot": [operation("y", "treadle.ops.one_hot", X, 10**12)],
+    "drawn": [SIZE, operation("y", "treadle.random.normal", [tensor("n"), 10**12])],
+    "resized": [
+        operation("i", "method:reshape", X, [-1, 2, 2, 1]),
+        operation("y", "treadle.ops.image.resize", tensor("i"), [10**6, 10**6]),
+    ],
+    "padded": [
+        operation("i", "method:reshape", X, [-1, 2, 2, 1]),
+        operation("y", "treadle.ops.image.pad_images", tensor("i"), 10**6, 10**6, 10**6, 10**6),
+    ],
+    "pooled": [
+        operation("i", "method:reshape", X, [-1, 2, 2, 1]),
+        operation("y", "treadle.ops.adaptive_average_pool", tensor("i"), [10**6, 10**6]),
+    ],
     "cycle": [
         operation("y", "torch.add", X, tensor("z")),
         operation("z", "torch.relu", tensor("y")),

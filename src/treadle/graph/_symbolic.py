@@ -319,9 +319,7 @@ def _symbolic_outputs(small: Any, large: Any, node: Node) -> Any:
     return small if small == large else SymbolicValue((small, large), node)
 
 
-def make_input(
-    shape: Sequence[int | None], dtype: Any, name: str, target: Any
-) -> SymbolicTensor:
+def make_input(shape: Sequence[int | None], dtype: Any, name: str, target: Any) -> SymbolicTensor:
     """Return a new symbolic input of the full `shape` (batch first); `target` is the module that stands for it."""
     node = Node("input", target, (), {})
     node.outputs = SymbolicTensor(probe_sizes(shape), dtype, name, node)

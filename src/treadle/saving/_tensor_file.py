@@ -41,7 +41,8 @@ DTYPES = {
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _PIECE = 2**22  # bytes that are copied, written and hashed at a time: they stay in the cache
-_MOST_TURNED = 2**26  # bytes that are put into another order at once: torch turns a whole matrix in half the time
+# Bytes that are put into another order at once: torch turns a whole matrix in half the time.
+_MOST_TURNED = 2**26
 _AHEAD = 3  # pieces
 
 
