@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    """Start every test from the same random state, whatever ran before it in the process."""
+    """Start every test from the same random state and settings, whatever ran before it in the process."""
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
@@ -53,6 +53,8 @@ def _seed() -> None:
     if core is not None:
         core.clear_session()
         core.random_state.load_state_dict({"seed": None, "draws": {}})
+        # Default dtypes, policy and image layout, which a test or an example may have set.
+        core.settings.__init__()
 
 
 @pytest.fixture(autouse=True)

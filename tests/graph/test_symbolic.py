@@ -411,3 +411,12 @@ def test_large_images_and_running_statistics() -> None:
     y = layers.BatchNormalization()(layers.Conv2D(8, 3)(x))
     assert y.shape == (None, 1198, 1198, 8)
     assert torch.equal(y.node.target.moving_variance, torch.ones(8))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 8])
+def test_arithmetic_of_sizes_is_done_anew_for_each_batch(rows: int) -> None:
+    x = treadle.Input((4,))
+    half, rest = x.size(0) // 2, x.size(0) % 5
+    model = treadle.Model(x, x * half + rest)
+    expected = torch.full((rows, 4), rows // 2 + rows % 5.0)
+    assert torch.equal(model(torch.ones(rows, 4)), expected)

@@ -316,7 +316,12 @@ def _symbolic_outputs(small: Any, large: Any, node: Node) -> Any:
         return like_tuple(small, parts) if isinstance(small, tuple) else parts
     if isinstance(small, dict):
         return {key: _symbolic_outputs(part, large[key], node) for key, part in small.items()}
-    return small if small == large else SymbolicValue((small, large), node)
+    # Numbers made of sizes may agree by accident: half of 2 and of 3 is 1.
+    made_of_sizes = type(small) in (int, float) and any(
+        isinstance(leaf, SymbolicValue) for leaf in node.symbolic_inputs()
+    )
+    agree = small == large and not made_of_sizes
+    return small if agree else SymbolicValue((small, large), node)
 
 
 def make_input(shape: Sequence[int | None], dtype: Any, name: str, target: Any) -> SymbolicTensor:
