@@ -57,6 +57,8 @@ test-long: export OMP_NUM_THREADS := 1
 test-long: export MKL_NUM_THREADS := 1
 test-long: export TREADLE_KILLED_RUNS ?= 50
 test-long: export TREADLE_KILLS ?= 5
+test-long: export TREADLE_FULL_GUIDES ?= 1
+test-long: export TREADLE_LONG ?= 1
 test-long: $(STAMP)
 	@echo "== long tests: pytest -m slow, $(TREADLE_KILLED_RUNS) killed runs of each kind"
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m slow $(ARGS)
