@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,4 +101,18 @@ def test_hdf5_values_that_are_no_numbers(make: Callable[[h5py.File], Any], tmp_p
     path = tmp_path / "m.weights.h5"
     path.write_bytes(hostile_weights(make))
     with pytest.raises(CorruptFileError, match="vars/0"):
+        small().load_weights(path)
+
+
+@pytest.mark.parametrize("size", [0, 8])
+def test_heaps_that_the_library_could_not_leave(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w", libver="v110") as file:
+        file.attrs["text"] = "of any length"
+        file.attrs["texts"] = ["a", "bc"]
+    data = bytearray(path.read_bytes())
+    first = data.index(b"GCOL") + 16
+    data[first : first + 16] = struct.pack("<HHIQ", 0, 0, 0, size)  # a free object
+    path.write_bytes(data)
+    with pytest.raises(CorruptFileError, match=rf"free object of {size} bytes"):
         small().load_weights(path)

@@ -14,6 +14,7 @@ import torch
 
 from treadle import _core
 from treadle.saving._errors import corrupt, unsafe
+from treadle.saving._hdf5_heaps import check_heaps
 from treadle.saving._stored import Stored, checksum
 
 _MOST_OBJECTS = 200_000
@@ -46,6 +47,7 @@ def open_hdf5(source: Path | io.BytesIO, where: str) -> Generator[h5py.File]:
     if head != _SIGNATURE:
         got = "an empty file" if not head else f"{head[:8]!r}"
         raise corrupt(where, got, "an HDF5 file, which begins with \\x89HDF")
+    check_heaps(source, where)
     try:
         file = h5py.File(source, "r")
     except HDF5_ERRORS as error:
