@@ -334,3 +334,24 @@ def test_a_compilation_that_nothing_used_is_told() -> None:
     model.compile("sgd", jit_compile=True)
     with pytest.warns(treadle.TreadleWarning, match=r"(?s)compiled nothing.*train_step.*fix:"):
         model.fit(X, VALUES, verbose=0)
+
+
+class Factor(treadle.layers.Layer):
+    """A user's own layer, with a number under a private name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._factor = 1.0
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs * self._factor
+
+
+def test_a_compiled_step_sees_what_changes_in_a_users_layer(monkeypatch) -> None:
+    monkeypatch.setattr(_execution.TorchCompiled, "backend", "eager")
+    model = treadle.Sequential([treadle.Input((2,)), treadle.layers.Dense(1), Factor()])
+    model.compile("sgd", "mse", jit_compile=True)
+    x, y = torch.ones(8, 2), torch.zeros(8, 1)
+    model.train_on_batch(x, y)
+    model.layers[1]._factor = 0.0
+    assert model.train_on_batch(x, y) == 0.0

@@ -314,3 +314,27 @@ def test_copies_of_a_model_in_training_have_no_recording():
 
     train(MODELS["torch"], "auto", callbacks=[Copy()])
     assert [getattr(one, "_recorded_step", None) for one in copies] == [None] * 8
+
+
+def test_a_hook_that_comes_between_epochs_is_called(steps):
+    called: list[int] = []
+
+    def watch(model: Any, epoch: int) -> None:
+        if epoch == 2:
+            model.layers[0].register_forward_hook(lambda *given: called.append(1))
+
+    train(MODELS["dense"], "auto", callbacks=[Changing(watch)], epochs=4)
+    assert steps[0]._compared, "nothing was replayed before"
+    assert len(called) >= 2 * 6
+
+
+def test_another_optimizer_takes_over_at_the_next_epoch(steps):
+    def replace(model: Any, epoch: int) -> None:
+        if epoch == 2:
+            model.optimizer = treadle.optimizers.SGD(0.5)
+
+    runs = [
+        train(MODELS["dense"], jit_compile, callbacks=[Changing(replace)], epochs=5)
+        for jit_compile in (False, "auto")
+    ]
+    assert_same(runs[1], runs[0])

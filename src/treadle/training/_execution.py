@@ -16,7 +16,7 @@ import torch
 
 from treadle import _core
 from treadle.training import _step
-from treadle.training._recorded import constants
+from treadle.training._recorded import constants, runs_known_code
 
 if TYPE_CHECKING:
     from treadle.training._step_owner import StepOwner
@@ -106,8 +106,8 @@ class TorchCompiled:
     cannot compile, there is one warning, and the steps run as written.
 
     Before each call torch would look over everything that the code has read from the model, which takes longer than
-    a small step. Here it looks over the data alone; of the model, the numbers and words that its parts hold are
-    compared (`constants`), and a change compiles anew.
+    a small step. Where all of it is treadle's and torch's own code, it looks over the data alone; of the model, the
+    numbers and words that its parts hold are compared (`constants`), and a change compiles anew.
     """
 
     backend = "inductor"
@@ -134,10 +134,12 @@ class TorchCompiled:
         for part in self._adding:
             part.__dict__["_losses"], part.__dict__["_losses_number"] = [], 0
         _let_size_vary(x, y, sample_weight)
-        now = constants(model, metrics=False) if self._compilations <= _MOST_COMPILATIONS else None
+        # A model that changes all the time, or has a user's code in it, is left to torch's own way.
+        ours = self._compilations <= _MOST_COMPILATIONS and runs_known_code(model)
+        now = constants(model, metrics=False) if ours else None
         if self._compiled is None or now != self._constants:
             self._constants = now
-            self._compile()
+            self._compile(ours)
         try:
             return self._compiled(model, x, y, sample_weight, training)  # type: ignore[misc]
         except self._errors as error:
@@ -150,15 +152,13 @@ class TorchCompiled:
         """Whether no step has come here."""
         return self._compiled is None and not self._failed
 
-    def _compile(self) -> None:
+    def _compile(self, ours: bool) -> None:
         from torch._dynamo.exc import TorchDynamoException  # 1 s, which only those pay who compile
 
         # A code object of its own: torch limits how often one is compiled, over all models of a process.
         code = _step.forward.__code__
         own = types.FunctionType(code.replace(), _step.__dict__, "forward")
         self._compilations += 1
-        # A model that changes all the time is left to torch's own way.
-        ours = self._compilations <= _MOST_COMPILATIONS
         options: Any = {"guard_filter_fn": _guards_of_data} if ours else None
         self._compiled = torch.compile(own, backend=self.backend, options=options)
         self._errors = (TorchDynamoException,)

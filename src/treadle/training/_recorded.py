@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from treadle.training._step_owner import StepOwner
 
 _AS_WRITTEN = (
-    12  # steps before the recording: they build, check and warn, and tell how long a step takes
+    12  # steps before the recording, which build, check, warn, and tell how long they take
 )
 _WORTH = 300  # steps that must be left: a recording takes as long as some hundred steps save
 _LONG = 0.01  # seconds; in a step that takes longer Python is no good part
@@ -116,13 +116,13 @@ class RecordedStep:
         """Record anew if something has changed that a recording holds as a constant."""
         if self._function is None:
             return
-        now = constants(self._model)
-        if now == self._constants:
-            return
+        now, before = constants(self._model), self._constants
         self._constants = now
-        if self._recordings < _MOST_RECORDINGS:
+        if not is_known(self._model):  # a hook, a layer or an optimizer of somebody else's has come
+            self._give_up()
+        elif now != before and self._recordings < _MOST_RECORDINGS:
             self._start()
-        else:
+        elif now != before:
             self._give_up()
 
     def _give_up(self) -> None:
@@ -154,14 +154,10 @@ class RecordedStep:
         torch.set_rng_state(drawn_before)
         logs = _step.run_step(self._model, parts, training=True)
         same = torch.equal(drawn, torch.get_rng_state())
-        self._compared = same and all(map(_same_bits, replayed, held))
+        self._compared = same and all(map(torch.equal, replayed, held))
         if not self._compared:
             self._give_up()
         return logs
-
-
-def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return torch.equal(one, other)
 
 
 def _state(model: StepOwner) -> Iterator[torch.Tensor]:
@@ -180,21 +176,25 @@ def _state(model: StepOwner) -> Iterator[torch.Tensor]:
 # ---- what is known to do the same in each step
 
 
-def is_known(model: StepOwner) -> bool:
-    """Return whether a step runs nothing but code of treadle and torch, on tensors of the CPU, few enough."""
-    optimizer, compiled = model.optimizer, model._compiled
-    plain = isinstance(optimizer, optimizers.Optimizer) and _is_ours(optimizer)
-    wraps = hasattr(optimizer, "inner_optimizer") or hasattr(optimizer, "optimizers")
-    if not plain or wraps or compiled is None or any(_global_hooks()):
+def runs_known_code(model: StepOwner) -> bool:
+    """Return whether model, losses and metrics are nothing but code of treadle and torch, without hooks."""
+    if model._compiled is None or any(_global_hooks()):
         return False
     parts = [*model.modules(), *_compiled_parts(model)]
-    if not all(map(_is_ours, parts)) or any(
-        getattr(part, hooks, None) for part in parts for hooks in _HOOKS
-    ):
+    if any(getattr(part, hooks, None) for part in parts for hooks in _HOOKS):
         return False
-    held = [value for part in parts for value in vars(part).values()]
-    if not all(_is_ours(value) for value in held if callable(value)):
+    held = (value for part in parts for value in vars(part).values() if callable(value))
+    return all(map(_is_ours, parts)) and all(map(_is_ours, held))
+
+
+def is_known(model: StepOwner) -> bool:
+    """Return whether steps can be recorded and compared: known code, on tensors of the CPU, few enough."""
+    optimizer = model.optimizer
+    plain = isinstance(optimizer, optimizers.Optimizer) and _is_ours(optimizer)
+    wraps = hasattr(optimizer, "inner_optimizer") or hasattr(optimizer, "optimizers")
+    if not plain or wraps or not runs_known_code(model):
         return False
+    held = [value for part in model.modules() for value in vars(part).values()]
     if any(isinstance(value, layers.RandomStream) and value.seed is not None for value in held):
         return False  # the comparison would draw twice from a stream of its own
     tensors = list(_state(model))
@@ -209,8 +209,14 @@ def constants(model: StepOwner, *, metrics: bool = True) -> list[Any]:
     """
     parts = [*model.modules(), *_compiled_parts(model, metrics)]
     return [
-        (id(part), [(n, v) for n, v in vars(part).items() if isinstance(v, _PLAIN) and _counts(n)])
-        for part in parts
+        id(model.optimizer),
+        *(
+            (
+                id(part),
+                [(n, v) for n, v in vars(part).items() if isinstance(v, _PLAIN) and _counts(n)],
+            )
+            for part in parts
+        ),
     ]
 
 
